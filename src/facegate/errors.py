@@ -1,0 +1,133 @@
+"""Every error that facegate raises, split by whose fault it is.
+
+Messages are fixed sentences plus numbers of the policy: nothing about a face or a picture ever enters one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class FacegateError(Exception):
+    """Base of all errors here; never raised itself.
+
+    Attributes:
+        reason: the sentence.
+        request_id: the request that it happened in, if any.
+    """
+
+    def __init__(self, reason: str, *, request_id: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.request_id = request_id
+
+    def __str__(self) -> str:
+        return self.reason if self.request_id is None else f"{self.reason} [request {self.request_id}]"
+
+
+class UploadError(FacegateError):
+    """The upload cannot be taken: the sender's fault."""
+
+
+class UnsupportedFormatError(UploadError):
+    """The content is of no type that facegate reads."""
+
+
+class LimitExceededError(UploadError):
+    """The upload is over a limit of the policy."""
+
+
+class DecodeError(UploadError):
+    """The content claims a known type but does not decode."""
+
+
+class ShapeError(FacegateError, ValueError):
+    """An array has another shape or dtype than it must have; the message has both."""
+
+
+class AnalysisError(FacegateError):
+    """Analysis cannot do what was asked. Finding no face is a result, not an error."""
+
+
+class OutputError(FacegateError):
+    """The output cannot be produced as asked."""
+
+
+class SandboxError(FacegateError):
+    """Something about the child process."""
+
+
+class SandboxSetupError(SandboxError):
+    """The zygote or a child could not be started with the protections it must have."""
+
+
+class ViolationError(SandboxError):
+    """The child tried what the kernel forbids it.
+
+    Attributes:
+        syscall: name of the call, if known.
+    """
+
+    def __init__(self, reason: str, *, syscall: str | None = None, request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.syscall = syscall
+
+
+class SandboxTimeoutError(SandboxError, TimeoutError):
+    """The child took longer than the policy allows, or the request outlived its time to live."""
+
+
+class ChildCrashedError(SandboxError):
+    """The child died; the message names how."""
+
+
+class ProtocolError(SandboxError):
+    """The child sent what the protocol does not allow; it was treated as hostile and killed."""
+
+
+class ProtectionError(FacegateError):
+    """A protection that the policy asks for is missing on this host."""
+
+
+class LockLimitError(ProtectionError, OSError):
+    """Memory could not be locked; the message has the limit and what raises it."""
+
+
+class RequestClosedError(FacegateError):
+    """The request, or the handle of one, is no longer open."""
+
+
+class RequestReusedError(FacegateError):
+    """The request ID was used before in the life of this gate."""
+
+
+class PurgeError(FacegateError):
+    """Purge could not show that everything is gone.
+
+    Attributes:
+        residuals: what was left, by name of the region; never its content.
+    """
+
+    def __init__(self, reason: str, *, residuals: Sequence[str] = (), request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.residuals = tuple(residuals)
+
+
+class SealedError(FacegateError, TypeError):
+    """Something facial was about to be copied, pickled or converted outside `expose`."""
+
+
+class PolicyError(FacegateError):
+    """The policy is wrong, or forbids what was asked."""
+
+
+class PurposeError(PolicyError):
+    """The purpose is not one that the policy names."""
+
+
+class ReceiptError(FacegateError):
+    """Something about a receipt."""
+
+
+class InvalidReceiptError(ReceiptError):
+    """The receipt does not verify; the message says which check failed."""

@@ -1,0 +1,1 @@
+"""Locked memory that the worker can look at and then lose."""

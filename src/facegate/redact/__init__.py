@@ -1,0 +1,1 @@
+"""Redaction kernels. Child side only: the worker never imports this package."""

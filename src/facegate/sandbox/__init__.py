@@ -1,0 +1,1 @@
+"""The zygote, its children and the messages between them and the worker."""
