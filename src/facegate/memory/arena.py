@@ -1,0 +1,92 @@
+"""The geometry of one request: a locked, sealed region with a fixed layout.
+
+The layout is a constant that both processes know, so the child never tells the worker where to look or how much to
+read: it reports one number, how many faces there are, and that is checked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegate.errors import ProtocolError
+from facegate.memory.region import Region, page_ceil
+
+MAX_FACES: Final = 1024
+LANDMARKS: Final = 478
+EMBEDDING: Final = 1404
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One thing in the arena. All are float32.
+
+    Attributes:
+        name: what `expose` takes.
+        shape: of the whole slot; for a product of every face the first axis is `MAX_FACES`.
+        per_face: one row for each face, rather than one value for the subject.
+        offset: bytes from the arena's start; every product has pages of its own.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    per_face: bool
+    offset: int
+
+    @property
+    def length(self) -> int:
+        """Bytes of the slot."""
+        return math.prod(self.shape) * 4
+
+
+def _layout() -> dict[str, Product]:
+    slots: list[tuple[str, tuple[int, ...], bool]] = [
+        ("boxes", (MAX_FACES, 4), True),
+        ("confidence", (MAX_FACES,), True),
+        ("landmarks", (LANDMARKS, 3), False),
+        ("five_points", (5, 2), False),
+        ("pose", (3,), False),
+        ("rotation", (3, 3), False),
+        ("embedding", (EMBEDDING,), False),
+    ]
+    products: dict[str, Product] = {}
+    offset = 0
+    for name, shape, per_face in slots:
+        products[name] = Product(name, shape, per_face, offset)
+        offset += page_ceil(products[name].length)
+    return products
+
+
+LAYOUT: Final = _layout()
+ARENA_BYTES: Final = sum(page_ceil(product.length) for product in LAYOUT.values())
+
+
+def new_arena() -> Region:
+    """A locked region of the arena's size; the caller seals it once the child has its map.
+
+    Raises:
+        LockLimitError: the pages could not be locked.
+    """
+    return Region("arena", ARENA_BYTES, locked=True)
+
+
+def slot(buffer: memoryview, name: str) -> NDArray[np.float32]:
+    """The writable array of one product inside the child's map of the arena."""
+    product = LAYOUT[name]
+    count = math.prod(product.shape)
+    return np.frombuffer(buffer, np.float32, count=count, offset=product.offset).reshape(product.shape)
+
+
+def checked_count(value: object) -> int:
+    """The number of faces that a child reported, if it is one.
+
+    Raises:
+        ProtocolError: it is not a number from 0 to `MAX_FACES`.
+    """
+    if type(value) is not int or not 0 <= value <= MAX_FACES:
+        raise ProtocolError("The child reported an impossible number of faces.")
+    return value

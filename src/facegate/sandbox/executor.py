@@ -1,0 +1,70 @@
+"""The child: takes the commands of one request, runs them, answers, and waits to be killed."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+from typing import Any, Protocol
+
+from facegate import kernel
+from facegate.codes import Refusal
+from facegate.sandbox import confine, wire
+
+# Exit codes of a child, for the receipt; 0 means that the worker closed the channel.
+ORPHANED = 3
+UNCONFINED = 4
+
+
+class Workbench(Protocol):
+    """What can be done to an upload; `facegate.vision.workbench` is the one that facegate ships."""
+
+    def warm(self) -> None:
+        """Run everything once on synthetic pixels, so that no later request pays for first-time work."""
+
+    def begin(self, arena: memoryview) -> None:
+        """Take the writable map of the arena; called once, before any command."""
+
+    def perform(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        """Carry out one command; raises `Refusal` to say no. Descriptors belong to the caller."""
+
+
+def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -> int:
+    """Serve one request over `channel`.
+
+    Args:
+        channel: this child's end; the other is the worker's.
+        arena: descriptor of the request's arena, writable still; closed here.
+        workbench: loaded in the zygote, shared copy-on-write.
+        parent: the zygote's process ID.
+
+    Returns:
+        The exit code.
+    """
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return ORPHANED  # the zygote died before the signal was armed
+    with mmap.mmap(arena, 0) as pages, memoryview(pages) as view:
+        os.close(arena)
+        pages.madvise(kernel.MADV_DONTDUMP)
+        workbench.begin(view)
+        # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it
+        # out of the request.
+        workbench.warm()
+        protections = confine.read_back()
+        wire.send(channel, {"ready": True, "threads": confine.threads(), "protections": protections})
+        while True:
+            try:
+                command, descriptors = wire.receive(channel)
+            except EOFError:
+                return 0
+            try:
+                answer = workbench.perform(command, descriptors)
+            except Refusal as refusal:
+                answer = {"refused": refusal.code}
+            except MemoryError:
+                answer = {"refused": "memory"}
+            finally:
+                wire.close_all(descriptors)
+            wire.send(channel, answer)

@@ -1,0 +1,143 @@
+"""The worker's side of the zygote: start it, have it fork, ask how a child ended, replace it when it died."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from typing import Any, Final
+
+from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
+from facegate.memory.arena import new_arena
+from facegate.sandbox import wire
+from facegate.sandbox.child import Child
+
+# All that the zygote's environment holds. One thread per library, or it could not fork; freed memory overwritten, so
+# that it does not lie about in a child's heap; no bytecode files.
+ENVIRONMENT: Final = {
+    "PATH": "/usr/bin:/bin",
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONMALLOC": "malloc",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165",
+}
+_START_SECONDS: Final = 120.0
+_REPLY_SECONDS: Final = 15.0
+_LOST: Final = "lost with the zygote"
+
+
+class Zygote:
+    """A running zygote. Thread-safe; commands take turns.
+
+    Attributes:
+        protections: what the zygote read back from the kernel about itself, and so about its children.
+        models: SHA-256 of each network that it loaded.
+
+    Raises:
+        ProtectionError: this is not Linux.
+        SandboxSetupError: it did not start with every protection; the message has its own words.
+    """
+
+    def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd. There is no other level yet.")
+        self._turn = threading.Lock()
+        self._control, theirs = wire.pair()
+        # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.
+        log = os.memfd_create("facegate-zygote-log", os.MFD_CLOEXEC)
+        try:
+            with theirs:
+                self._process = subprocess.Popen(
+                    # -P and -s: only what is installed may be imported, nothing from the current or the user's folder.
+                    [sys.executable, "-P", "-s", "-m", "facegate.sandbox.zygote", str(theirs.fileno())],
+                    env=ENVIRONMENT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(theirs.fileno(),),
+                    cwd="/",
+                    umask=0o077,
+                    # Ctrl-C in a terminal is for the worker, which then purges in order.
+                    start_new_session=True,
+                )
+            self.protections, self.models = self._wait_ready(log)
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            os.close(log)
+
+    def _wait_ready(self, log: int) -> tuple[dict[str, str], dict[str, str]]:
+        self._control.settimeout(_START_SECONDS)
+        try:
+            ready, _ = wire.receive(self._control)
+        except (EOFError, OSError):
+            said = os.pread(log, 1 << 16, 0).decode(errors="replace").strip().splitlines()
+            raise SandboxSetupError(f"The zygote did not start: {said[-1] if said else 'it said nothing'}") from None
+        if ready.get("ready") is not True:
+            raise SandboxSetupError(f"The zygote did not start: {ready.get('reason')}")
+        self._control.settimeout(_REPLY_SECONDS)
+        return ready["protections"], ready["models"]
+
+    @property
+    def pid(self) -> int:
+        """Process ID of the zygote."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def fork(self) -> Child:
+        """Fork a child with an arena of its own and wait until it has warmed up.
+
+        Raises:
+            LockLimitError: the arena could not be locked.
+            SandboxError: the zygote is gone, or the child did not become ready.
+        """
+        arena = new_arena()
+        ours, theirs = wire.pair()
+        try:
+            with theirs:
+                answer, descriptors = self._ask({"do": "fork"}, [theirs.fileno(), arena.fd])
+            child = Child(answer["pid"], descriptors[0], ours, arena, self.reap)
+        except BaseException:
+            ours.close()
+            arena.close()
+            raise
+        try:
+            child.wait_ready(_REPLY_SECONDS)
+        except BaseException:
+            child.bury()
+            arena.close()
+            raise
+        return child
+
+    def reap(self, pid: int) -> str:
+        """How a dead child ended, e.g. ``signal SIGSEGV``; never raises, since purge goes on without the answer."""
+        try:
+            answer, _ = self._ask({"do": "reap", "pid": pid})
+        except SandboxError:
+            return _LOST
+        return str(answer["status"])
+
+    def close(self) -> None:
+        """End the zygote, and with it every child; idempotent."""
+        self._control.close()
+        process: subprocess.Popen[bytes] | None = getattr(self, "_process", None)
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def _ask(self, command: dict[str, Any], descriptors: list[int] | None = None) -> tuple[dict[str, Any], list[int]]:
+        with self._turn:
+            try:
+                wire.send(self._control, command, descriptors or [])
+                return wire.receive(self._control)
+            except (EOFError, OSError):
+                raise SandboxError("The zygote is gone.") from None

@@ -1,0 +1,68 @@
+"""Landlock: take every right to write, connect or signal away from this process and what it forks.
+
+An empty rule set grants nothing: each access right that it *handles* is denied everywhere. Reading stays unhandled
+here. Rights are named up to the ABI that the kernel has (https://docs.kernel.org/userspace-api/landlock.html).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from typing import Final
+
+from facegate import kernel
+from facegate.errors import SandboxSetupError
+
+_CREATE_RULESET_VERSION: Final = 1
+
+# LANDLOCK_ACCESS_FS_*: all that change a file system or run a program, by the ABI that brought them.
+_EXECUTE, _WRITE_FILE = 1 << 0, 1 << 1
+_REMOVE_DIR_TO_MAKE_SYM = sum(1 << bit for bit in range(4, 13))
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+_FS_BY_ABI: Final = {
+    1: _EXECUTE | _WRITE_FILE | _REMOVE_DIR_TO_MAKE_SYM,
+    2: _REFER,
+    3: _TRUNCATE,
+    5: _IOCTL_DEV,
+}
+_NET_BY_ABI: Final = {4: 0b11}  # bind and connect TCP
+_SCOPES_BY_ABI: Final = {6: 0b11}  # abstract Unix sockets and signals outside of the domain
+
+
+def abi() -> int:
+    """The kernel's Landlock ABI, 0 where there is none."""
+    try:
+        return kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
+    except OSError:
+        return 0
+
+
+def restrict() -> int:
+    """Deny all writes to files, TCP, outside signals and abstract sockets, as far as the ABI goes, for good.
+
+    Binds the calling thread and all that it starts, so the process must be single-threaded; it must have
+    no-new-privileges set.
+
+    Returns:
+        The ABI applied.
+
+    Raises:
+        SandboxSetupError: the kernel has no Landlock.
+    """
+    version = abi()
+    if version < 1:
+        raise SandboxSetupError("This kernel has no Landlock, so files could be written; refusing to start.")
+    handled = [
+        sum(mask for since, mask in table.items() if since <= version)
+        for table in (_FS_BY_ABI, _NET_BY_ABI, _SCOPES_BY_ABI)
+    ]
+    # struct landlock_ruleset_attr grew with the ABIs; older kernels accept a longer one whose tail is zero.
+    attributes = ctypes.create_string_buffer(struct.pack("=3Q", *handled), 24)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = kernel.syscall(kernel.SYS_LANDLOCK_CREATE_RULESET, attributes, size, 0)
+    try:
+        kernel.syscall(kernel.SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+    finally:
+        os.close(ruleset)
+    return version

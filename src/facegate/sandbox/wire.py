@@ -1,0 +1,73 @@
+"""The messages between worker, zygote and child: one small JSON object and a few descriptors each.
+
+SOCK_SEQPACKET keeps message boundaries, so nothing here parses a stream. Never pickle: the receiver may not trust the
+sender.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any, Final
+
+from facegate.errors import ProtocolError
+
+MAX_HEADER: Final = 16 * 1024
+MAX_DESCRIPTORS: Final = 4
+
+
+def pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected ends of a new channel, neither inheritable over exec."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def send(channel: socket.socket, header: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+    """Send one message; the receiver gets duplicates of the descriptors.
+
+    Raises:
+        OSError: the other end is gone, or the channel's timeout passed.
+    """
+    data = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    if len(data) > MAX_HEADER or len(descriptors) > MAX_DESCRIPTORS:
+        raise ValueError("The message is larger than the protocol allows.")
+    socket.send_fds(channel, [data], list(descriptors))
+
+
+def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Receive one message; the descriptors are the caller's to close.
+
+    Raises:
+        EOFError: the other end is gone.
+        ProtocolError: the message is no JSON object or is too large; its descriptors were closed.
+        OSError: the channel's timeout passed.
+    """
+    try:
+        data, descriptors, flags, _ = socket.recv_fds(
+            channel, MAX_HEADER + 1, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
+        )
+    except ConnectionResetError:
+        # What a peer that died with our message unread gives on Unix sockets.
+        raise EOFError("The other end of the channel is gone.") from None
+    if not data and not descriptors:
+        raise EOFError("The other end of the channel is gone.")
+    try:
+        if flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC) or len(data) > MAX_HEADER:
+            raise ProtocolError("A message was larger than the protocol allows.")
+        header = json.loads(data)
+        if not isinstance(header, dict):
+            raise ProtocolError("A message was no JSON object.")
+    except (ValueError, RecursionError):
+        close_all(descriptors)
+        raise ProtocolError("A message was no JSON.") from None
+    except ProtocolError:
+        close_all(descriptors)
+        raise
+    return header, descriptors
+
+
+def close_all(descriptors: Sequence[int]) -> None:
+    """Close every descriptor of the sequence."""
+    for descriptor in descriptors:
+        os.close(descriptor)

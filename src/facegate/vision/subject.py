@@ -1,0 +1,56 @@
+"""Which of the faces found is the one that the request is about."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegate.codes import Refusal
+from facegate.vision.boxes import iou
+from facegate.vision.detect import Detections
+
+# Two scans agree on a face to well over this; two people who are not one behind the other share less.
+SAME_FACE_IOU = 0.35
+
+
+def select(faces: Detections, wish: str | int | list[float] | None) -> int | None:
+    """Index of the subject, or None when nobody is wanted or nobody is there.
+
+    Args:
+        faces: sorted by area, largest first.
+        wish: ``"largest"``, an index, a point [x, y] in pixels that lies in the face's box, or None.
+
+    Raises:
+        Refusal: there is no face with that index, or none at that point.
+    """
+    count = len(faces.boxes)
+    if wish is None or (wish == "largest" and count == 0):
+        return None
+    if wish == "largest":
+        return 0
+    if isinstance(wish, int):
+        if not 0 <= wish < count:
+            raise Refusal("subject.index")
+        return wish
+    x, y = np.asarray(wish, np.float32)
+    x0, y0, x1, y1 = faces.boxes.T
+    inside = (x0 <= x) & (x < x1) & (y0 <= y) & (y < y1)
+    if not inside.any():
+        raise Refusal("subject.point")
+    # Where boxes overlap, the face whose centre is nearest.
+    distance = np.hypot((x0 + x1) / 2 - x, (y0 + y1) / 2 - y)
+    return int(np.argmin(np.where(inside, distance, np.inf)))
+
+
+def index_of_same(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The one index in `boxes` that shows the same face as `box`, or none; when in doubt, none.
+
+    Args:
+        boxes: (N, 4) float32, xyxy, pixels.
+        box: (4,) float32, xyxy, pixels.
+    """
+    if not len(boxes):
+        return np.empty(0, np.intp)
+    overlap = iou(boxes, box[None])[:, 0]
+    best = int(np.argmax(overlap))
+    return np.array([best] if overlap[best] >= SAME_FACE_IOU else [], np.intp)

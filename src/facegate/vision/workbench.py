@@ -1,0 +1,174 @@
+"""What a child can do with the uploads of its request. The zygote loads it; each child works on a copy-on-write copy."""
+
+from __future__ import annotations
+
+import io
+import mmap
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facegate.codes import Refusal
+from facegate.memory.arena import MAX_FACES, slot
+from facegate.policy import MediaLimits
+from facegate.redact.image import redact
+from facegate.vision import models
+from facegate.vision.decode import decode
+from facegate.vision.detect import Detections, Detector
+from facegate.vision.encode import encode
+from facegate.vision.frame import Frame
+from facegate.vision.landmarks import Landmarker
+from facegate.vision.subject import index_of_same, select
+
+
+@dataclass(slots=True)
+class _Upload:
+    frame: Frame
+    faces: Detections | None = None
+    scan: str = ""
+    redacted: Frame | None = None
+
+
+@dataclass(slots=True)
+class Workbench:
+    """The engines, and the state of the one request that this process serves.
+
+    Attributes:
+        detector: finds faces; every face of an upload gets a box, which redaction needs.
+        landmarker: meshes the subject, and only the subject.
+    """
+
+    detector: Detector = field(default_factory=Detector)
+    landmarker: Landmarker = field(default_factory=Landmarker)
+    _uploads: dict[int, _Upload] = field(default_factory=dict)
+    _arena: memoryview | None = None
+
+    def __post_init__(self) -> None:
+        # A thread pool in the zygote would make it unable to fork.
+        cv2.setNumThreads(1)
+
+    def models(self) -> dict[str, str]:
+        """SHA-256 of each network, by name."""
+        return {name: model.sha256 for name, model in models.table().items()}
+
+    def warm(self) -> None:
+        """Run the whole path on synthetic pixels, so that a request meets neither first-time work nor cold pages."""
+        noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
+        encoded = io.BytesIO()
+        Image.fromarray(noise).save(encoded, "JPEG")
+        rgb = decode(encoded.getvalue(), MediaLimits()).rgb
+        self.detector.detect(rgb, scan="large")
+        self.detector.detect(rgb, scan="everyone")
+        box = np.array([[128, 128, 384, 384]], np.float32)
+        # Six key points about where a face in that box has them: right eye, left eye, nose, mouth, ears.
+        at = np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32)
+        self.landmarker.analyze(rgb, box, 128 + 256 * at)
+
+    def begin(self, arena: memoryview) -> None:
+        """Take the writable map of the request's arena."""
+        self._arena = arena
+
+    def perform(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        """Carry out one command of the worker, which is trusted; its upload is not.
+
+        Raises:
+            Refusal: the upload or the wish cannot be served.
+        """
+        steps: dict[str, Callable[[dict[str, Any], list[int]], dict[str, Any]]] = {
+            "admit": self._admit,
+            "analyze": self._analyze,
+            "redact": self._redact,
+            "pixels": self._pixels,
+            "encode": self._encode,
+        }
+        return steps[command["do"]](command, descriptors)
+
+    def _admit(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        limits = MediaLimits(**command["limits"])
+        if command["bytes"] > limits.bytes:
+            raise Refusal("limit.bytes")
+        with closing(mmap.mmap(descriptors[0], command["bytes"], access=mmap.ACCESS_READ)) as data:
+            frame = decode(bytes(data), limits)
+        self._uploads[command["upload"]] = _Upload(frame)
+        height, width = frame.rgb.shape[:2]
+        return {"width": width, "height": height, "format": frame.format}
+
+    def _analyze(self, command: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        assert self._arena is not None
+        upload = self._uploads[command["upload"]]
+        faces = self._detect(upload, command["scan"])
+        count = len(faces.boxes)
+        subject = select(faces, command["subject"])
+        slot(self._arena, "boxes")[:count] = faces.boxes
+        slot(self._arena, "confidence")[:count] = faces.confidence
+        if subject is not None:
+            mine = slice(subject, subject + 1)
+            found = self.landmarker.analyze(upload.frame.rgb, faces.boxes[mine], faces.keypoints[mine])
+            for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
+                slot(self._arena, name)[...] = getattr(found, name)[0]
+        return {"faces": count, "subject": subject}
+
+    def _detect(self, upload: _Upload, scan: str) -> Detections:
+        if upload.faces is None or (upload.scan != scan and upload.scan != "everyone"):
+            upload.faces, upload.scan = self.detector.detect(upload.frame.rgb, scan=scan), scan  # type: ignore[arg-type]
+        if len(upload.faces.boxes) > MAX_FACES:
+            raise Refusal("limit.faces")
+        return upload.faces
+
+    def _redact(self, command: dict[str, Any], _: list[int]) -> dict[str, Any]:
+        upload = self._uploads[command["upload"]]
+        before, keep = upload.faces, command["keep"]
+        kept_box = None if keep is None or before is None else before.boxes[keep]
+        # Whatever scan chose the subject, everyone else must be found before the picture may leave.
+        boxes = self._detect(upload, "everyone").boxes
+        if kept_box is not None:
+            boxes = np.delete(boxes, index_of_same(boxes, kept_box), axis=0)
+        frame = upload.frame
+        alpha = None if frame.alpha is None else frame.alpha.copy()
+        upload.redacted = Frame(frame.rgb.copy(), alpha, frame.icc_profile, frame.format)
+        style, shape, margin = command["style"], command["shape"], command["margin"]
+        redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
+        return {"redacted": len(boxes)}
+
+    def _pixels(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        rgb = self._frame(command).rgb
+        with mmap.mmap(descriptors[0], rgb.nbytes) as target:
+            np.frombuffer(target, np.uint8, count=rgb.size).reshape(rgb.shape)[...] = rgb
+        return {}
+
+    def _encode(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+        *sources, target = descriptors
+        if sources:
+            with closing(mmap.mmap(sources[0], 0, access=mmap.ACCESS_READ)) as data:
+                frame = _frame_of(bytes(data), command["shape"])
+        else:
+            frame = self._frame(command)
+        with mmap.mmap(target, 0) as room, memoryview(room) as into:
+            written = encode(
+                frame.rgb,
+                frame.alpha,
+                frame.icc_profile,
+                format=command["format"],
+                quality=command["quality"],
+                into=into,
+            )
+        return {"bytes": written}
+
+    def _frame(self, command: dict[str, Any]) -> Frame:
+        upload = self._uploads[command["upload"]]
+        return upload.redacted if command["redacted"] and upload.redacted is not None else upload.frame
+
+
+def _frame_of(data: bytes, shape: list[int]) -> Frame:
+    """The worker's own array: (H, W), (H, W, 3) or (H, W, 4) uint8."""
+    pixels: NDArray[np.uint8] = np.frombuffer(data, np.uint8, count=int(np.prod(shape))).reshape(shape)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    alpha = np.ascontiguousarray(pixels[..., 3]) if pixels.shape[2] == 4 else None
+    return Frame(np.ascontiguousarray(pixels[..., :3]), alpha, None, "array")
