@@ -1,1 +1,58 @@
-"""facegate."""
+"""Facial-geometry analysis of uploads, in memory only: one request, one child process, purged with the output.
+
+Names are imported when first used, so the child, which imports this package too, never loads the worker's side: the
+signing key's library, the gate.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from facegate.faces import Face, FaceSet
+    from facegate.gate import Gate
+    from facegate.media import ImageUpload, Output, RedactedImage
+    from facegate.policy import MediaLimits, Policy
+    from facegate.receipt import Receipt, Signer, verify
+    from facegate.request import Request
+
+__all__ = [
+    "Face",
+    "FaceSet",
+    "Gate",
+    "ImageUpload",
+    "MediaLimits",
+    "Output",
+    "Policy",
+    "Receipt",
+    "RedactedImage",
+    "Request",
+    "Signer",
+    "verify",
+]
+
+_HOME = {
+    "Face": "faces",
+    "FaceSet": "faces",
+    "Gate": "gate",
+    "ImageUpload": "media",
+    "MediaLimits": "policy",
+    "Output": "media",
+    "Policy": "policy",
+    "Receipt": "receipt",
+    "RedactedImage": "media",
+    "Request": "request",
+    "Signer": "receipt",
+    "verify": "receipt",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'facegate' has no attribute {name!r}")
+    value: object = getattr(import_module(f"facegate.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -28,7 +28,11 @@ class MediaLimits:
     aspect: float = 32.0
 
     def __post_init__(self) -> None:
-        _positive("limits", **asdict(self))
+        _positive("limits", **self.as_dict())
+
+    def as_dict(self) -> dict[str, float]:
+        """The limits by name, as the child gets them."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,6 @@ class Policy:
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
         max_open: requests open at a time; one more is refused.
-        arena_bytes: locked memory for one request's geometry.
     """
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
@@ -51,7 +54,6 @@ class Policy:
     operation_timeout: float = 30.0
     spares: int = 2
     max_open: int = 64
-    arena_bytes: int = 128 * 1024
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", frozenset(self.purposes))
@@ -62,7 +64,6 @@ class Policy:
             ttl=self.ttl,
             operation_timeout=self.operation_timeout,
             max_open=self.max_open,
-            arena_bytes=self.arena_bytes,
         )
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")

@@ -115,20 +115,22 @@ class Region:
         """A new read-only map of part of the region, which can be revoked; `offset` is a multiple of the page size."""
         return Window(self._fd, offset, self.size - offset if length is None else length)
 
-    def wipe(self) -> Wiped:
-        """Overwrite everything with zeros and read it back."""
-        kernel.fill(self._address, 0, self.size)
-        chunk = bytearray(min(_REREAD_CHUNK, self.size))
-        values = np.frombuffer(chunk, np.uint8)
+    def wipe(self, used: int | None = None) -> Wiped:
+        """Overwrite the first `used` bytes, all by default, with zeros and read them back.
+
+        `used` is for a region that was made larger than what came: touching the rest would only allocate it.
+        """
+        size = self.size if used is None else page_ceil(used)
+        kernel.fill(self._address, 0, size)
         reread = nonzero = 0
-        while reread < self.size:
-            count = os.preadv(self._fd, [chunk], reread)
-            if count == 0:
+        while reread < size:
+            chunk = os.pread(self._fd, min(_REREAD_CHUNK, size - reread), reread)
+            if not chunk:
                 break
-            nonzero += int(np.count_nonzero(values[:count]))
-            reread += count
+            nonzero += int(np.count_nonzero(np.frombuffer(chunk, np.uint8)))
+            reread += len(chunk)
         # Bytes that could not be read back were not shown to be zero.
-        return Wiped(self.name, self.size, reread, nonzero + self.size - reread)
+        return Wiped(self.name, size, reread, nonzero + size - reread)
 
     def close(self) -> None:
         """Unmap and close; idempotent. The kernel frees the pages when the other process has let go of them too."""
@@ -151,9 +153,7 @@ class Region:
                 ) from None
             # A mlock that returns 0 is a claim; the kernel's own count is the check.
             if kernel_locked_bytes() < _locked_bytes + self.size:
-                raise LockLimitError(
-                    "The kernel's count of locked memory (VmLck) does not include the region."
-                )
+                raise LockLimitError("The kernel's count of locked memory (VmLck) does not include the region.")
             _locked_bytes += self.size
             self.locked = True
 

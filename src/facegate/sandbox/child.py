@@ -37,9 +37,7 @@ class Child:
     Does not protect against: nothing by itself; what binds the child is `facegate.sandbox.confine`.
     """
 
-    def __init__(
-        self, pid: int, pidfd: int, channel: socket.socket, arena: Region, reap: Callable[[int], str]
-    ) -> None:
+    def __init__(self, pid: int, pidfd: int, channel: socket.socket, arena: Region, reap: Callable[[int], str]) -> None:
         self.pid = pid
         self.arena = arena
         self.end: str | None = None
@@ -136,8 +134,8 @@ class Child:
     def close(self) -> str:
         """`bury`, then give the channel back; returns how the child ended."""
         end = self.bury()
-        # A caller that was waiting for an answer has woken up by now, since the other end is gone; not before it has let
-        # go may the descriptor's number be used again.
+        # A caller that was waiting for an answer has woken up by now, since the other end is gone; not before it has
+        # let go may the descriptor's number be used again.
         with self._calling:
             self._channel.close()
         return end

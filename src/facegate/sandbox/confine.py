@@ -1,4 +1,4 @@
-"""What the zygote gives up, once loaded, for itself and for every child that it will fork; read back from the kernel."""
+"""What the zygote gives up, once loaded, for itself and all that it forks; each read back from the kernel."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -
         os.close(arena)
         pages.madvise(kernel.MADV_DONTDUMP)
         workbench.begin(view)
-        # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it
-        # out of the request.
+        # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes
+        # it out of the request.
         workbench.warm()
         protections = confine.read_back()
         wire.send(channel, {"ready": True, "threads": confine.threads(), "protections": protections})

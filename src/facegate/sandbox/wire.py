@@ -44,9 +44,7 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         OSError: the channel's timeout passed.
     """
     try:
-        data, descriptors, flags, _ = socket.recv_fds(
-            channel, MAX_HEADER + 1, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-        )
+        data, descriptors, flags, _ = socket.recv_fds(channel, MAX_HEADER + 1, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
     except ConnectionResetError:
         # What a peer that died with our message unread gives on Unix sockets.
         raise EOFError("The other end of the channel is gone.") from None

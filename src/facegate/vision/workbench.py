@@ -1,4 +1,4 @@
-"""What a child can do with the uploads of its request. The zygote loads it; each child works on a copy-on-write copy."""
+"""What a child can do with the uploads of its request. The zygote loads it; each child works on its own copy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Workbench:
     detector: Detector = field(default_factory=Detector)
     landmarker: Landmarker = field(default_factory=Landmarker)
     _uploads: dict[int, _Upload] = field(default_factory=dict)
-    _arena: memoryview | None = None
+    _arena: memoryview = field(default_factory=lambda: memoryview(b""))
 
     def __post_init__(self) -> None:
         # A thread pool in the zygote would make it unable to fork.
@@ -100,7 +100,6 @@ class Workbench:
         return {"width": width, "height": height, "format": frame.format}
 
     def _analyze(self, command: dict[str, Any], _: list[int]) -> dict[str, Any]:
-        assert self._arena is not None
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
@@ -115,7 +114,7 @@ class Workbench:
         return {"faces": count, "subject": subject}
 
     def _detect(self, upload: _Upload, scan: str) -> Detections:
-        if upload.faces is None or (upload.scan != scan and upload.scan != "everyone"):
+        if upload.faces is None or (upload.scan not in {scan, "everyone"}):
             upload.faces, upload.scan = self.detector.detect(upload.frame.rgb, scan=scan), scan  # type: ignore[arg-type]
         if len(upload.faces.boxes) > MAX_FACES:
             raise Refusal("limit.faces")

@@ -1,0 +1,214 @@
+"""Everything that one request holds, and the one way in which all of it is let go."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from facegate.errors import (
+    ChildCrashedError,
+    ProtocolError,
+    RequestClosedError,
+    SandboxError,
+    SandboxTimeoutError,
+)
+from facegate.memory.arena import Product
+from facegate.memory.region import Region, Wiped, page_ceil
+from facegate.memory.window import Window
+from facegate.sandbox.child import Child
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a request ended; the first cause is kept.
+
+    Attributes:
+        outcome: one word, see `facegate.receipt`.
+        error: class name of the error that ended it, or None.
+    """
+
+    outcome: str
+    error: str | None = None
+
+
+class Custody:
+    """A request's child, arena, media regions and windows.
+
+    Invariants: `ending` is set once, before anything is let go, never for a request that goes on; `_busy` is held by
+    whoever talks to the child or holds a media region, so purge, which kills the child first, waits for it only as long
+    as that takes; windows open and close under `_state`, so none can appear once `ending` is set.
+
+    Args:
+        child: serves this request alone.
+        request_id: for errors.
+        timeout: longest time for one command, seconds.
+        ended: called once, after everything was let go, with the ending, the child's end and what every wipe did.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        request_id: str,
+        timeout: float,
+        ended: Callable[[Ending, str, Sequence[Wiped]], None],
+    ) -> None:
+        self.request_id = request_id
+        self.ending: Ending | None = None
+        self._child = child
+        self._timeout = timeout
+        self._ended = ended
+        self._busy = threading.RLock()
+        self._state = threading.Lock()
+        self._gone = threading.Event()
+        self._purging = False
+        self._owner = os.getpid()
+        self._windows: dict[Window, Region] = {}
+        self._regions: dict[Region, int | None] = {}
+        self._analysis = 0
+        self._wiped: list[Wiped] = []
+
+    def check_open(self) -> None:
+        """Raise unless the request is open.
+
+        Raises:
+            RequestClosedError: it is over; the message says how it ended.
+        """
+        if os.getpid() != self._owner:
+            raise RequestClosedError("A request belongs to the process that opened it.", request_id=self.request_id)
+        if self.ending is not None:
+            raise _closed(self.ending, self.request_id)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold the child for one operation; its death or silence ends the request.
+
+        Raises:
+            SandboxError: the child crashed, hung or broke the protocol; everything was purged.
+            RequestClosedError: the request was ended meanwhile, by another thread or its time to live.
+        """
+        try:
+            with self._busy:
+                self.check_open()
+                yield
+        except SandboxError as error:
+            # Ended from outside while the child was at work: then the child's death is no crash, but that ending.
+            if self.ending is not None:
+                raise _closed(self.ending, self.request_id) from None
+            self.end(Ending(_outcome_of(error), type(error).__name__))
+            raise
+
+    def call(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
+        """Have the child carry out a command; only inside `working`."""
+        return self._child.call(command, descriptors, timeout=self._timeout, request_id=self.request_id)
+
+    def hold(self, region: Region, used: int | None = None) -> Region:
+        """Take over a region, to be wiped at purge at the latest; only inside `working`.
+
+        Args:
+            region: now custody's.
+            used: bytes of it that were ever touched, all by default.
+        """
+        self._regions[region] = used
+        return region
+
+    def release(self, region: Region, used: int | None = None) -> None:
+        """Wipe and close a region now, if purge has not done so already."""
+        with self._busy:
+            held = self._regions.pop(region, None)
+            if not region.closed:
+                self._wiped.append(region.wipe(held if used is None else used))
+                region.close()
+
+    def begin_analysis(self) -> int:
+        """Revoke what is exposed of the last analysis, whose place the next takes; return the next's number."""
+        with self._state:
+            self._analysis += 1
+            self._revoke(lambda region: region is self._child.arena)
+            return self._analysis
+
+    def is_latest(self, analysis: int) -> bool:
+        """Whether no later analysis was begun."""
+        return analysis == self._analysis
+
+    def open_product(self, analysis: int, product: Product) -> Window:
+        """A window on one product of the arena.
+
+        Raises:
+            RequestClosedError: the request is over, or a later analysis took the place of this one.
+        """
+        with self._state:
+            self.check_open()
+            if analysis != self._analysis:
+                raise RequestClosedError("A later analysis took the place of this one.", request_id=self.request_id)
+            return self._window(self._child.arena, product.offset, page_ceil(product.length))
+
+    def open_region(self, region: Region) -> Window:
+        """A window on a whole held region."""
+        with self._state:
+            self.check_open()
+            return self._window(region, 0, region.size)
+
+    def close_window(self, window: Window) -> None:
+        """Revoke a window."""
+        with self._state:
+            self._windows.pop(window, None)
+            window.revoke()
+
+    def _window(self, region: Region, offset: int, length: int) -> Window:
+        window = region.window(offset, length)
+        self._windows[window] = region
+        return window
+
+    def _revoke(self, which: Callable[[Region], bool]) -> None:
+        for window, region in list(self._windows.items()):
+            if which(region):
+                window.revoke()
+                del self._windows[window]
+
+    def kill(self, ending: Ending) -> None:
+        """End the child at once, for the reason given, without waiting; `end` must follow."""
+        with self._state:
+            self.ending = self.ending or ending
+        self._child.kill()
+
+    def end(self, ending: Ending) -> None:
+        """Purge: end the child, revoke the windows, wipe and read back every region. Idempotent; the first cause stays.
+
+        Returns when everything is gone, also when another thread began it.
+        """
+        if os.getpid() != self._owner:
+            return  # a fork of the worker holds no arena, and must not end its parent's child
+        with self._state:
+            self.ending = self.ending or ending
+            first, self._purging = not self._purging, True
+        if not first:
+            self._gone.wait()
+            return
+        try:
+            self._child.kill()
+            with self._state:
+                self._revoke(lambda _: True)
+            with self._busy:
+                # Not before the child is dead may its arena be wiped: it could still store.
+                child_end = self._child.close()
+                for region, used in [(self._child.arena, None), *self._regions.items()]:
+                    self._wiped.append(region.wipe(used))
+                    region.close()
+                self._regions.clear()
+            self._ended(self.ending, child_end, self._wiped)
+        finally:
+            self._gone.set()
+
+
+def _closed(ending: Ending, request_id: str) -> RequestClosedError:
+    return RequestClosedError(f"The request is over: {ending.outcome}.", request_id=request_id)
+
+
+def _outcome_of(error: SandboxError) -> str:
+    if isinstance(error, SandboxTimeoutError):
+        return "timeout"
+    return "child-crashed" if isinstance(error, (ChildCrashedError, ProtocolError)) else "exception"

@@ -1,0 +1,226 @@
+"""The gate: one per worker, made once; it hands out requests and fails closed."""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+import re
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from types import TracebackType
+from typing import Final, Self
+
+from facegate.custody import Custody, Ending
+from facegate.deadlines import Deadlines
+from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
+from facegate.memory.region import Wiped
+from facegate.policy import Policy
+from facegate.receipt import Closed, Opened, Protection, PurgeReport, Receipt, Signer, open_receipt
+from facegate.request import Request
+from facegate.sandbox.pool import SparePool
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+LEVEL: Final = "process"
+# What this process does for every request, each checked when it was done; the rest is what the zygote read back.
+_OWN_PROTECTIONS: Final = {
+    "arena_locked": "mlock, compared with VmLck",
+    "arena_not_dumped": "MADV_DONTDUMP",
+    "arena_not_inherited": "MADV_DONTFORK",
+    "arena_sealed": "F_SEAL_FUTURE_WRITE, GROW, SHRINK, SEAL",
+    "own_process": "one child per request",
+}
+
+
+class Gate:
+    """Opens requests. Thread-safe; make one for each worker and close it, or use ``with``.
+
+    Args:
+        policy: what is allowed; the default's limits suit photos.
+        signer: signs receipts; a key made for this gate by default.
+        on_receipt: called with the OPEN receipt before a request begins and with the CLOSE receipt after its purge. If
+            it raises on OPEN, the request does not begin.
+
+    Raises:
+        ProtectionError: this host lacks a protection.
+        SandboxSetupError: the zygote did not start with every protection.
+
+    Does not protect against: root on the host, other code in the worker that copies what it is shown.
+    """
+
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        signer: Signer | None = None,
+        on_receipt: Callable[[Receipt], None] | None = None,
+    ) -> None:
+        self.policy = policy or Policy()
+        self.signer = signer or Signer.generate()
+        self.gate_id = secrets.token_hex(8)
+        self._on_receipt = on_receipt
+        self._guard = threading.Lock()
+        self._used: set[str] = set()
+        self._open: dict[str, Request] = {}
+        self._sequence = itertools.count(1)
+        self._closed = False
+        self._owner = os.getpid()
+        self._deadlines = Deadlines()
+        self.pool = SparePool(self.policy.spares)
+        # At interpreter exit requests may be open; the weak reference lets a forgotten gate go before that.
+        atexit.register(_close_if_alive, weakref.ref(self))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open_request(self, request_id: str, *, purpose: str, ttl: float | None = None) -> Request:
+        """A request, to be entered with ``with`` or ``async with``.
+
+        Args:
+            request_id: 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit; never used
+                before with this gate. It is on the receipt, so it should say nothing about a person.
+            purpose: one that the policy names.
+            ttl: longest life in seconds, at most the policy's; then the request is purged wherever it is.
+
+        Raises:
+            RequestReusedError: the ID was used before.
+            PurposeError: the policy does not name the purpose.
+            PolicyError: the ID or ttl is not allowed.
+            RequestClosedError: the gate is closed.
+        """
+        if not isinstance(request_id, str) or REQUEST_ID.fullmatch(request_id) is None:
+            raise PolicyError(
+                "A request ID is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter or digit."
+            )
+        if purpose not in self.policy.purposes:
+            raise PurposeError(
+                f"The purpose is none of the policy's: {', '.join(sorted(self.policy.purposes))}.",
+                request_id=request_id,
+            )
+        life = self.policy.ttl if ttl is None else ttl
+        if not 0 < life <= self.policy.ttl:
+            raise PolicyError(f"ttl must be over 0 and at most the policy's {self.policy.ttl:g} seconds.")
+        with self._guard:
+            if self._closed:
+                raise RequestClosedError("The gate is closed.", request_id=request_id)
+            if request_id in self._used:
+                raise RequestReusedError("The request ID was used before.", request_id=request_id)
+            self._used.add(request_id)
+        return Request(request_id, purpose, self.policy.limits, partial(self._begin, life))
+
+    def close(self) -> None:
+        """Purge every open request, end the children and the zygote; idempotent."""
+        if os.getpid() != self._owner:
+            return  # a fork of the worker must not end its parent's zygote
+        with self._guard:
+            already, self._closed = self._closed, True
+            requests = list(self._open.values())
+        for request in requests:
+            request.cancel()
+        if not already:
+            self._deadlines.close()
+            self.pool.close()
+
+    def _begin(self, life: float, request: Request) -> Custody:
+        """Take a child for the request and sign its OPEN receipt."""
+        with self._guard:
+            if self._closed:
+                raise RequestClosedError("The gate is closed.", request_id=request.request_id)
+            if len(self._open) >= self.policy.max_open:
+                raise PolicyError(
+                    f"{self.policy.max_open} requests are open, which is the most that the policy allows.",
+                    request_id=request.request_id,
+                )
+            self._open[request.request_id] = request
+        try:
+            child = self.pool.take()
+        except BaseException:
+            with self._guard:
+                del self._open[request.request_id]
+            raise
+        alarm: list[int] = []
+        custody = Custody(
+            child, request.request_id, self.policy.operation_timeout, partial(self._ended, request, alarm)
+        )
+        try:
+            request.receipt = open_receipt(self._opened(request), self.signer)
+            if self._on_receipt is not None:
+                self._on_receipt(request.receipt)
+        except BaseException as error:
+            custody.end(Ending("exception", type(error).__name__))
+            raise
+        alarm.append(self._deadlines.add(life, partial(custody.end, Ending("expired"))))
+        return custody
+
+    def _opened(self, request: Request) -> Opened:
+        zygote = self.pool.zygote()
+        found = _OWN_PROTECTIONS | zygote.protections
+        return Opened(
+            request_id=request.request_id,
+            purpose=request.purpose,
+            gate_id=self.gate_id,
+            sequence=next(self._sequence),
+            opened_at=datetime.now(UTC),
+            policy_digest=self.policy.digest(),
+            models=zygote.models,
+            level=LEVEL,
+            protections=[Protection(name, "achieved", detail) for name, detail in sorted(found.items())],
+        )
+
+    def _ended(
+        self, request: Request, alarm: list[int], ending: Ending, child_end: str, wiped: Sequence[Wiped]
+    ) -> None:
+        """Sign the CLOSE receipt; the last step of every purge."""
+        with self._guard:
+            self._open.pop(request.request_id, None)
+        for number in alarm:
+            self._deadlines.cancel(number)
+        residuals = sorted({each.name for each in wiped if each.bytes_nonzero})
+        if residuals:
+            request.purge_error = PurgeError(
+                f"Purge read back bytes that were not zero in: {', '.join(residuals)}.",
+                residuals=residuals,
+                request_id=request.request_id,
+            )
+        if request.receipt is None:
+            return
+        report = PurgeReport(
+            bytes_wiped=sum(each.bytes_wiped for each in wiped),
+            bytes_reread=sum(each.bytes_reread for each in wiped),
+            bytes_nonzero=sum(each.bytes_nonzero for each in wiped),
+            residuals=residuals,
+        )
+        outcome = "purge-failed" if residuals else ending.outcome
+        closed = Closed(
+            outcome=outcome,  # type: ignore[arg-type]  # Ending's words are a subset
+            error=ending.error,
+            child_end=child_end,
+            purge=report,
+            closed_at=datetime.now(UTC),
+        )
+        request.receipt = request.receipt.close(closed, self.signer)
+        if self._on_receipt is not None:
+            self._on_receipt(request.receipt)
+
+
+def _close_if_alive(reference: weakref.ref[Gate]) -> None:
+    gate = reference()
+    if gate is not None:
+        gate.close()

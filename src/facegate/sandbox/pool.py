@@ -1,0 +1,103 @@
+"""Children kept forked and warm, so that opening a request takes one from a list."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from contextlib import suppress
+
+from facegate.errors import FacegateError, RequestClosedError
+from facegate.sandbox.child import Child
+from facegate.sandbox.host import Zygote
+
+
+class SparePool:
+    """A zygote and its waiting children; a dead zygote is replaced. Thread-safe.
+
+    Args:
+        size: children to keep waiting; 0 forks one when it is asked for.
+
+    Raises:
+        SandboxSetupError: the zygote did not start.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._zygote = Zygote()
+        self._zygote_guard = threading.Lock()
+        self._spares: deque[Child] = deque()
+        self._changed = threading.Condition()
+        self._closed = False
+        self._refiller = threading.Thread(target=self._refill, name="facegate-spares", daemon=True)
+        if size:
+            self._refiller.start()
+
+    def take(self) -> Child:
+        """A child that serves nobody yet: a spare, or a new one when there is none.
+
+        Raises:
+            SandboxError: none could be made.
+            LockLimitError: the arena could not be locked.
+        """
+        while (child := self._pop()) is not None:
+            if child.alive:
+                return child
+            discard(child)
+        return self.zygote().fork()
+
+    def zygote(self) -> Zygote:
+        """The zygote; a new one if the last has died."""
+        with self._zygote_guard:
+            if self._closed:
+                raise RequestClosedError("The gate is closed.")
+            if not self._zygote.alive:
+                self._zygote.close()
+                self._zygote = Zygote()
+            return self._zygote
+
+    def close(self) -> None:
+        """End the spares and the zygote; idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._refiller.is_alive():
+            self._refiller.join()
+        while self._spares:
+            discard(self._spares.pop())
+        self._zygote.close()
+
+    def _pop(self) -> Child | None:
+        with self._changed:
+            child = self._spares.popleft() if self._spares else None
+            self._changed.notify_all()
+            return child
+
+    def _refill(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closed or len(self._spares) < self._size)
+                if self._closed:
+                    return
+            # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
+            child: Child | None = None
+            with suppress(FacegateError, OSError):
+                child = self.zygote().fork()
+            with self._changed:
+                if child is None:
+                    self._changed.wait(1.0)
+                elif self._closed:
+                    discard(child)
+                else:
+                    self._spares.append(child)
+                    self._changed.notify_all()
+
+    def wait_full(self, timeout: float) -> bool:
+        """Wait until all spares are ready; for benchmarks and tests."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self._spares) >= self._size, timeout)
+
+
+def discard(child: Child) -> None:
+    """End a child that never served and give its arena back."""
+    child.close()
+    child.arena.close()
