@@ -6,6 +6,7 @@ sender.
 
 from __future__ import annotations
 
+import array
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ from facegate.errors import ProtocolError
 
 MAX_HEADER: Final = 16 * 1024
 MAX_DESCRIPTORS: Final = 4
+_INT: Final = array.array("i").itemsize
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -44,10 +46,18 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
         OSError: the channel's timeout passed.
     """
     try:
-        data, descriptors, flags, _ = socket.recv_fds(channel, MAX_HEADER + 1, MAX_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+        # Not socket.recv_fds: it drops its flags argument, so what it receives would be inherited by every exec.
+        data, ancillary, flags, _ = channel.recvmsg(
+            MAX_HEADER + 1, socket.CMSG_LEN(MAX_DESCRIPTORS * _INT), socket.MSG_CMSG_CLOEXEC
+        )
     except ConnectionResetError:
         # What a peer that died with our message unread gives on Unix sockets.
         raise EOFError("The other end of the channel is gone.") from None
+    received = array.array("i")
+    for level, kind, content in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            received.frombytes(content[: len(content) // _INT * _INT])
+    descriptors = received.tolist()
     if not data and not descriptors:
         raise EOFError("The other end of the channel is gone.")
     try:
