@@ -28,13 +28,15 @@ def confine() -> dict[str, str]:
     Raises:
         SandboxSetupError: one of them did not take.
     """
+    # Asked now, because finding a temporary directory writes to it.
+    probe = Path(tempfile.gettempdir()) / f"facegate-probe-{secrets.token_hex(8)}"
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     resource.setrlimit(resource.RLIMIT_CORE, (CORE_LIMIT, CORE_LIMIT))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     version = landlock.restrict()
-    return read_back() | {"landlock": f"ABI {version}; {_probe_write()}"}
+    return read_back() | {"landlock": f"ABI {version}; {_probe_write(probe)}"}
 
 
 def read_back() -> dict[str, str]:
@@ -59,9 +61,8 @@ def read_back() -> dict[str, str]:
     }
 
 
-def _probe_write() -> str:
+def _probe_write(path: Path) -> str:
     # Landlock cannot be asked what is in force, so it is tried: making a file must fail for lack of the right.
-    path = Path(tempfile.gettempdir()) / f"facegate-probe-{secrets.token_hex(8)}"
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:

@@ -1,0 +1,7 @@
+"""Delete a file."""
+
+from pathlib import Path
+
+
+def act(scratch: Path) -> None:
+    (scratch / "existing").unlink()
