@@ -103,3 +103,8 @@ class Network:
             raw = self._interpreter.get_tensor(self._outputs[f"regressor_{stride}"])
             result[stride] = logits, raw.reshape(*raw.shape[:3], anchors, 16)
         return result
+
+
+def normalized(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """0..255 to -1..1, float32: what the network takes."""
+    return np.multiply(rgb, np.float32(1 / 127.5), dtype=np.float32) - np.float32(1)

@@ -13,18 +13,15 @@ from facegate.errors import ShapeError
 from facegate.vision import boxes as bx
 from facegate.vision import pyramid
 from facegate.vision.blazeface import Candidates, decode, join, merge
-from facegate.vision.convolutional import Network, convolutional
+from facegate.vision.convolutional import Network, convolutional, normalized
 from facegate.vision.models import weights
-from facegate.vision.second_look import SecondLook
+from facegate.vision.second_look import SecondLook, without_nested
 
 WHOLE = 128  # side of the network's own input, pixels
 # TensorsToDetectionsCalculator of mediapipe's face_detection_short_range.pbtxt.
 LARGE_MIN_SCORE = 0.5
 # First looks may be generous: the second look decides.
 EVERYONE_MIN_SCORE = 0.4
-# Boxes of several scales are one face from this overlap on, or when one is nested in the other.
-SAME_FACE_IOU = 0.3
-NESTED_IOS = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +91,7 @@ class Detector:
             images.append(source)
             scale = np.array([width / level.width, height / level.height], np.float32)
             parts += [self._tile(source, level.side, tile).moved(scale, np.zeros(2)) for tile in level.tiles]
-        first = join(parts)
-        leader = bx.clusters(first.boxes, first.scores, min_iou=SAME_FACE_IOU, min_ios=NESTED_IOS)
-        leaders, around = bx.union(first.boxes, leader)
-        return self._second_look([rgb, *images], around, first.scores[leaders])
+        return without_nested(self._second_look([rgb, *images], merge(join(parts))))
 
     def _tile(self, image: NDArray[np.uint8], side: int, tile: pyramid.Tile) -> Candidates:
         """Candidates whose centre is in the tile's core, pixels of the level."""
@@ -109,11 +103,6 @@ class Detector:
         centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         x0, y0, x1, y1 = tile.core
         return found[((centre >= [x0, y0]) & (centre < [x1, y1])).all(axis=1)]
-
-
-def normalized(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """0..255 to -1..1, float32."""
-    return np.multiply(rgb, np.float32(1 / 127.5), dtype=np.float32) - np.float32(1)
 
 
 def _sorted(faces: Candidates) -> Detections:

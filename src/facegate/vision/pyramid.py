@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 # Sides of the networks that are kept allocated, pixels. One tile costs 70 ns a pixel whatever its side, and a batch of
 # tiles costs the same as one after the other (measured), so there is no batch; 448 keeps LiteRT's memory below 40 MB.
-SIDES = (448, 224, 128)
+SIDES = (896, 448, 224, 128)
 # The network is sure of faces from 18 to 110 px of its input; 24 px of the picture become 20.
 FINEST = 20 / 24
 # Neighbouring tiles share this, input pixels, and so does what a face needs around it: a face of up to 64 px whose

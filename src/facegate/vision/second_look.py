@@ -1,4 +1,10 @@
-"""Look again at each candidate, cut out so that the face has the size that the network knows best."""
+"""Look again at each candidate, cut out so that the face has the size that the network knows best.
+
+The first look sees a face at whatever size the pyramid gives it and in one place of the grid of anchors. On 560 known
+faces and 76 megapixels without people, its best score lets 93 % of the faces pass when two false boxes do. Two looks at
+a candidate, at two sizes and one of them in the mirror, let 99.6 % pass; a third look did not pay. Their mean is also
+the better box: what the network does to the left, the mirror undoes to the right.
+"""
 
 from __future__ import annotations
 
@@ -6,57 +12,107 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facegate.vision.blazeface import Candidates, decode, join, merge, nobody
-from facegate.vision.boxes import Floats, iou
-from facegate.vision.convolutional import Network
+from facegate.vision import boxes as bx
+from facegate.vision.blazeface import Candidates, decode, join, merge
+from facegate.vision.boxes import Floats
+from facegate.vision.convolutional import Network, normalized
 
-SWEET = 44.0
-MIN_SCORE = 0.5
-MIN_IOU = 0.3
+# Size of the face in each look's 128 px, and whether it is mirrored.
+LOOKS = ((44.0, True), (64.0, False))
+# A look that scores less than this ends it: most false candidates cost one look.
+MIN_SCORE = 0.4
+# What a look finds is the candidate's face from this overlap on; its first box may be half too large or too small.
+MIN_IOU = 0.2
+# Mean of both looks. Of all known faces the least had 0.71.
+MIN_CONFIDENCE = 0.6
+# Boxes are one face from this overlap on, or when one is nested in the other by this share of it.
+SAME_FACE_IOU = 0.3
+NESTED_IOS = 0.6
+# In the mirror right and left eye, and right and left ear, change places.
+_MIRRORED_ORDER = [1, 0, 2, 3, 5, 4]
 
 
 class SecondLook:
     """Verifies and refines candidates."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def __call__(self, images: list[NDArray[np.uint8]], boxes: Floats, scores: Floats) -> Candidates:
-        """The candidates that are faces.
+        """Use a network.
 
         Args:
-            images: the picture, then the same at falling sizes.
-            boxes: (N, 4) float32, xyxy, pixels of the picture.
-            scores: (N,) of the first look.
+            network: for single inputs of 128x128; shared with the caller.
         """
-        parts = [self.look(images, box) for box in boxes]
-        return merge(join([p for p in parts if p is not None]))
+        self._network = network
 
-    def look(self, images, box, mirrored=False, sweet=SWEET, border=cv2.BORDER_CONSTANT, min_score=MIN_SCORE, min_iou=MIN_IOU):
+    def __call__(self, images: list[NDArray[np.uint8]], candidates: Candidates) -> Candidates:
+        """The candidates that are faces, with better boxes, key points and scores.
+
+        Args:
+            images: the picture, (H, W, 3) uint8, RGB, then the same at falling sizes.
+            candidates: in pixels of the picture.
+        """
+        confirmed = [self._confirm(images, box) for box in candidates.boxes]
+        return join([face for face in confirmed if face is not None])
+
+    def _confirm(self, images: list[NDArray[np.uint8]], box: Floats) -> Candidates | None:
+        seen: list[Candidates] = []
+        for size, mirrored in LOOKS:
+            face = self._look(images, box, size, mirrored=mirrored)
+            if face is None:
+                return None
+            seen.append(face)
+            box = face.boxes[0]
+        score = np.mean([face.scores for face in seen], axis=0)
+        if score[0] < MIN_CONFIDENCE:
+            return None
+        mean_box, mean_points = (
+            np.mean([getattr(face, name) for face in seen], axis=0) for name in ("boxes", "keypoints")
+        )
+        return Candidates(seen[0].batch, mean_box, score, mean_points)
+
+    def _look(self, images: list[NDArray[np.uint8]], box: Floats, size: float, *, mirrored: bool) -> Candidates | None:
         side = self._network.width
-        face = float(np.max(box[2:] - box[:2]))
-        zoom = sweet / face
-        full = images[0].shape[1]
-        # the smallest image that is still at least as fine as the crop
-        image = min((i for i in images if i.shape[1] / full >= min(zoom, 1.0)), key=lambda i: i.shape[1])
-        ratio = np.array([image.shape[1] / full, image.shape[0] / images[0].shape[0]])
-        centre = (box[:2] + box[2:]) / 2
-        origin = centre - side / 2 / zoom
-        sx, sy = zoom / ratio
-        warp = np.array([[sx, 0, -origin[0] * zoom], [0, sy, -origin[1] * zoom]])
+        zoom = size / max(float(np.max(box[2:] - box[:2])), 1.0)
+        corner = (box[:2] + box[2:]) / 2 - side / 2 / zoom
+        crop = _cut(images, corner, zoom, side)
+        found = decode(self._network(normalized(crop[:, ::-1] if mirrored else crop)[None]), MIN_SCORE)
         if mirrored:
-            warp = np.array([[-1, 0, side], [0, 1, 0]]) @ np.vstack([warp, [0, 0, 1]])
-        crop = cv2.warpAffine(image, warp, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
-        found = decode(self._network((crop.astype(np.float32) / 127.5 - 1)[None]), min_score)
-        if mirrored:
-            b = found.boxes.copy(); b[:, [0, 2]] = side - found.boxes[:, [2, 0]]
-            k = found.keypoints[:, [1, 0, 2, 3, 5, 4]].copy(); k[..., 0] = side - k[..., 0]
-            found = Candidates(found.batch, b, found.scores, k)
-        found = merge(found.moved(np.full(2, 1 / zoom), origin))
-        if not len(found):
+            found = _mirror(found, side)
+        found = merge(found.moved(np.full(2, 1 / zoom), corner))
+        overlap = bx.iou(found.boxes, box[None])[:, 0]
+        if not len(found) or overlap.max() < MIN_IOU:
             return None
-        overlap = iou(found.boxes, box[None])[:, 0]
-        best = np.argmax(overlap * found.scores)
-        if overlap[best] < min_iou:
-            return None
-        return found[np.array([best])]
+        return found[np.array([np.argmax(overlap * found.scores)])]
+
+
+def _cut(images: list[NDArray[np.uint8]], corner: Floats, zoom: float, side: int) -> NDArray[np.uint8]:
+    """The square of `side` px whose corner is at `corner` in the picture, `zoom` times as large; black outside."""
+    height, width = images[0].shape[:2]
+    # The smallest image that still has the resolution: sampling a much finer one would alias.
+    source = min((i for i in images if i.shape[1] >= min(zoom, 1) * width), key=lambda image: image.shape[1])
+    across, down = zoom * width / source.shape[1], zoom * height / source.shape[0]
+    warp = np.array([[across, 0, -corner[0] * zoom], [0, down, -corner[1] * zoom]], np.float64)
+    crop = cv2.warpAffine(source, warp, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    return np.asarray(crop, np.uint8)
+
+
+def _mirror(found: Candidates, side: int) -> Candidates:
+    boxes = found.boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
+    points = found.keypoints[:, _MIRRORED_ORDER] * np.array([-1, 1], np.float32)
+    return Candidates(found.batch, boxes, found.scores, points).moved(np.ones(2), np.array([side, 0]))
+
+
+def without_nested(faces: Candidates) -> Candidates:
+    """One box for each face: of boxes that overlap or are nested, the one of highest score leads.
+
+    Parts of a large face (an eye and a mouth beside it) may pass as a small one. If what leads is much smaller than
+    another of its cluster, the face takes the union of both boxes: a large face must not shrink.
+    """
+    leader = bx.clusters(faces.boxes, faces.scores, min_iou=SAME_FACE_IOU, min_ios=NESTED_IOS)
+    areas = bx.area(faces.boxes)
+    much_larger = areas > 1.5 * areas[leader]
+    leaders, boxes = bx.union(np.where(much_larger[:, None], faces.boxes, faces.boxes[leader]), leader)
+    # Key points come from the box that says most about the size: the largest if it counts, else the leader's own.
+    weight = np.where(much_larger, areas, 0) + (np.arange(len(faces)) == leader)
+    order = np.lexsort((-weight, leader))
+    first = order[np.unique(leader[order], return_index=True)[1]]
+    return Candidates(faces.batch[leaders], boxes, faces.scores[leaders], faces.keypoints[first])
