@@ -1,0 +1,1 @@
+"""Measurements: figures are ratios between things measured in one run."""

@@ -1,0 +1,1 @@
+"""What facegate is measured against, each peer in an environment of its own."""

@@ -1,0 +1,339 @@
+"""Every way for a request to end leaves no child, a zero arena and a receipt that says how."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+import facegate
+from facegate import kernel
+from facegate.errors import (
+    ChildCrashedError,
+    ProtocolError,
+    PurgeError,
+    RequestClosedError,
+    SandboxError,
+    SandboxTimeoutError,
+)
+from facegate.sandbox import wire
+from tests.conftest import child_of, descendants, eventually
+
+NewId = Callable[[], str]
+
+
+@pytest.fixture
+def short() -> Iterator[facegate.Gate]:
+    """A gate whose child may take half a second for a command."""
+    with facegate.Gate(facegate.Policy(operation_timeout=0.5, spares=1)) as made:
+        yield made
+
+
+def closed(request: facegate.Request) -> facegate.receipt.Verified:
+    """The verified receipt of a request that is over, whose child is gone and whose arena is closed."""
+    assert request.receipt is not None
+    child = child_of(request)
+    assert child.arena.closed
+    assert not os.path.exists(f"/proc/{child.pid}")  # noqa: PTH110
+    return facegate.verify(request.receipt)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTERM])
+def test_a_killed_child_is_an_error_that_names_the_signal(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, number: signal.Signals
+) -> None:
+    with pytest.raises(ChildCrashedError, match=number.name), gate.open_request(new_id(), purpose="safety") as request:
+        faces = request.analyze(request.admit(astronaut))
+        with faces.subject.expose("landmarks") as xyz:
+            os.kill(child_of(request).pid, number)
+            try:
+                request.analyze(request.admit(astronaut))
+            finally:
+                assert not xyz.any()
+    receipt = closed(request)
+    assert receipt.outcome == "child-crashed"
+    assert receipt.error == "ChildCrashedError"
+    assert receipt.child_end == f"signal {number.name}"
+
+
+def test_a_child_killed_in_the_middle_of_a_command(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    with pytest.raises(ChildCrashedError, match="SIGSEGV"), gate.open_request(new_id(), purpose="safety") as request:
+        pid = child_of(request).pid
+        os.kill(pid, signal.SIGSTOP)
+        threading.Timer(0.2, lambda: (os.kill(pid, signal.SIGSEGV), os.kill(pid, signal.SIGCONT))).start()
+        request.admit(astronaut)
+    assert closed(request).outcome == "child-crashed"
+
+
+def test_a_hanging_child_is_killed_in_time(short: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    begun = time.monotonic()
+    with pytest.raises(SandboxTimeoutError), short.open_request(new_id(), purpose="safety") as request:
+        os.kill(child_of(request).pid, signal.SIGSTOP)
+        request.admit(astronaut)
+    assert time.monotonic() - begun < 5
+    receipt = closed(request)
+    assert receipt.outcome == "timeout"
+    assert receipt.child_end == "killed at purge"
+
+
+def test_an_exception_in_the_body(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    with pytest.raises(ZeroDivisionError), gate.open_request(new_id(), purpose="safety") as request:
+        faces = request.analyze(request.admit(astronaut))
+        with faces.subject.expose("landmarks") as xyz:
+            kept = xyz[10:20]
+        raise ZeroDivisionError("landmark 1 is at 204.1, 102.7")
+    assert not kept.any()
+    receipt = closed(request)
+    assert (receipt.outcome, receipt.error) == ("exception", "ZeroDivisionError")
+    assert "204.1" not in request.receipt.to_json()
+
+
+def test_keyboard_interrupt(gate: facegate.Gate, new_id: NewId) -> None:
+    with pytest.raises(KeyboardInterrupt), gate.open_request(new_id(), purpose="safety") as request:
+        raise KeyboardInterrupt
+    assert closed(request).outcome == "cancelled"
+
+
+def test_leaving_without_an_output(gate: facegate.Gate, new_id: NewId) -> None:
+    with gate.open_request(new_id(), purpose="safety") as request:
+        pass
+    assert closed(request).outcome == "abandoned"
+
+
+def test_time_to_live(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    with gate.open_request(new_id(), purpose="safety", ttl=0.5) as request:
+        upload = request.admit(astronaut)
+        faces = request.analyze(upload)
+        with faces.subject.expose("landmarks") as xyz:
+            assert xyz.any()
+            assert eventually(lambda: not xyz.any(), 5), "purged while the worker was doing something else"
+        with pytest.raises(RequestClosedError, match="expired"):
+            request.analyze(upload)
+    assert closed(request).outcome == "expired"
+
+
+def test_time_to_live_ends_a_command(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    with gate.open_request(new_id(), purpose="safety", ttl=0.5) as request:
+        os.kill(child_of(request).pid, signal.SIGSTOP)
+        with pytest.raises(RequestClosedError, match="expired"):
+            request.admit(astronaut)
+    assert closed(request).outcome == "expired"
+
+
+def test_cancel_from_another_thread_ends_a_command(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    with gate.open_request(new_id(), purpose="safety") as request:
+        os.kill(child_of(request).pid, signal.SIGSTOP)
+        threading.Timer(0.2, request.cancel).start()
+        with pytest.raises(RequestClosedError, match="cancelled"):
+            request.admit(astronaut)
+    assert closed(request).outcome == "cancelled"
+
+
+def test_a_cancelled_task(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
+    opened = gate.open_request(new_id(), purpose="safety")
+
+    async def body() -> None:
+        async with opened as request:
+            os.kill(child_of(opened).pid, signal.SIGSTOP)
+            await request.admit(astronaut)
+
+    async def main() -> None:
+        task = asyncio.create_task(body())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        begun = time.monotonic()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert time.monotonic() - begun < 2, "cancelling must not wait for the command's timeout"
+
+    asyncio.run(main())
+    receipt = closed(opened)
+    assert (receipt.outcome, receipt.error) == ("cancelled", "CancelledError")
+
+
+def test_a_wipe_that_fails_is_loud(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(PurgeError, match="arena") as caught:
+        with gate.open_request(new_id(), purpose="safety") as request:
+            request.analyze(request.admit(astronaut))
+            monkeypatch.setattr(kernel, "fill", lambda *_: None)
+    assert caught.value.residuals == ("arena",)
+    receipt = closed(request)
+    assert receipt.outcome == "purge-failed"
+    assert receipt.purge.bytes_nonzero > 0
+
+
+def test_a_failed_wipe_and_a_failed_body_are_both_told(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(ExceptionGroup) as caught, gate.open_request(new_id(), purpose="safety") as request:
+        request.analyze(request.admit(astronaut))
+        monkeypatch.setattr(kernel, "fill", lambda *_: None)
+        raise ZeroDivisionError
+    assert {type(error) for error in caught.value.exceptions} == {ZeroDivisionError, PurgeError}
+
+
+def test_finish_with_a_failed_wipe_gives_no_output(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gate.open_request(new_id(), purpose="safety") as request:
+        upload = request.admit(astronaut)
+        request.analyze(upload)
+        monkeypatch.setattr(kernel, "fill", lambda *_: None)
+        with pytest.raises(PurgeError):
+            request.finish(upload)
+
+
+def test_a_child_that_breaks_the_protocol_is_killed(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hostile child could answer, put in place of what an honest one did answer."""
+    lies = [
+        {"faces": 10**9, "subject": 0},
+        {"faces": -1, "subject": None},
+        {"faces": 1, "subject": 1},
+        {"faces": 1, "subject": "0"},
+        {"faces": 1.5},
+        {},
+    ]
+    for lie in lies:
+        with pytest.raises(ProtocolError), gate.open_request(new_id(), purpose="safety") as request:
+            upload = request.admit(astronaut)
+            with monkeypatch.context() as hostile:
+                real = wire.receive
+                hostile.setattr(wire, "receive", lambda channel, lie=lie, real=real: (real(channel) and lie, []))
+                request.analyze(upload)
+        assert closed(request).outcome == "child-crashed"
+
+
+def test_a_sink_that_fails_on_open_stops_the_request(new_id: NewId) -> None:
+    def sink(_: facegate.Receipt) -> None:
+        raise OSError("disk full")
+
+    with facegate.Gate(facegate.Policy(spares=0), on_receipt=sink) as gate:
+        before = descendants()
+        with pytest.raises(OSError, match="disk full"), gate.open_request(new_id(), purpose="safety"):
+            pytest.fail("the body must not run")
+        assert descendants() == before
+
+
+def test_every_receipt_reaches_the_sink(new_id: NewId) -> None:
+    seen: list[facegate.Receipt] = []
+    with facegate.Gate(facegate.Policy(spares=0), on_receipt=seen.append) as gate:
+        with gate.open_request(new_id(), purpose="safety"):
+            assert [receipt.phase for receipt in seen] == ["OPEN"]
+        assert [receipt.phase for receipt in seen] == ["OPEN", "CLOSE"]
+
+
+def test_closing_the_gate_purges_open_requests(astronaut: bytes, new_id: NewId) -> None:
+    before = descendants()
+    gate = facegate.Gate()
+    request = gate.open_request(new_id(), purpose="safety")
+    request.open()
+    faces = request.analyze(request.admit(astronaut))
+    with faces.subject.expose("landmarks") as xyz:
+        gate.close()
+        gate.close()
+        assert not xyz.any()
+    assert closed(request).outcome == "cancelled"
+    assert descendants() == before
+    with pytest.raises(RequestClosedError, match="gate"):
+        gate.open_request(new_id(), purpose="safety")
+
+
+def test_a_dead_zygote_fails_requests_cleanly_and_is_replaced(astronaut: bytes, new_id: NewId) -> None:
+    with facegate.Gate() as gate:
+        with pytest.raises(SandboxError), gate.open_request(new_id(), purpose="safety") as request:
+            request.admit(astronaut)
+            os.kill(gate.pool.zygote().pid, signal.SIGKILL)
+            time.sleep(0.1)
+            request.admit(astronaut)
+        assert closed(request).outcome == "child-crashed"
+        with gate.open_request(new_id(), purpose="safety") as request:
+            assert len(request.analyze(request.admit(astronaut))) == 1
+
+
+def test_a_dead_spare_is_not_handed_out(astronaut: bytes, new_id: NewId) -> None:
+    with facegate.Gate(facegate.Policy(spares=2)) as gate:
+        assert gate.pool.wait_full(30)
+        for spare in list(gate.pool._spares):
+            os.kill(spare.pid, signal.SIGKILL)
+        with gate.open_request(new_id(), purpose="safety") as request:
+            assert len(request.analyze(request.admit(astronaut))) == 1
+
+
+def test_a_fork_of_the_worker_can_neither_use_nor_end_the_request(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId
+) -> None:
+    with gate.open_request(new_id(), purpose="safety") as request:
+        upload = request.admit(astronaut)
+        faces = request.analyze(upload)
+        with faces.subject.expose("landmarks") as xyz:
+            pid = os.fork()
+            if pid == 0:
+                code = 0 if not xyz.any() else 10
+                try:
+                    request.analyze(upload)
+                except RequestClosedError:
+                    request.close()
+                    gate.close()
+                else:
+                    code = 11
+                os._exit(code)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            assert xyz.any()
+        assert len(request.analyze(upload)) == 1
+
+
+WORKER = """
+import sys, time, os, facegate
+gate = facegate.Gate(facegate.Policy(spares=2))
+gate.pool.wait_full(60)
+request = gate.open_request("r-1", purpose="safety")
+request.open()
+print(gate.pool.zygote().pid, request._custody._child.pid, *(spare.pid for spare in gate.pool._spares), flush=True)
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("os.kill(os.getpid(), 9)", -9),
+        ("os.kill(os.getpid(), 11)", -11),
+        ("os._exit(5)", 5),
+        ("sys.exit(0)", 0),
+        ("raise SystemExit(3)", 3),
+    ],
+)
+def test_the_end_of_the_worker_ends_every_process(end: str, code: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER.format(end=end)], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == code, done.stderr
+    pids = [int(word) for word in done.stdout.split()]
+    assert len(pids) == 4
+    assert eventually(lambda: not any(_runs(pid) for pid in pids)), "a process outlived the worker"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_output_of_an_array_after_a_crash_is_refused(gate: facegate.Gate, new_id: NewId) -> None:
+    with pytest.raises(ChildCrashedError), gate.open_request(new_id(), purpose="safety") as request:
+        os.kill(child_of(request).pid, signal.SIGKILL)
+        request.finish(np.zeros((8, 8, 3), np.uint8))
