@@ -1,4 +1,7 @@
-"""Open and purge with and without a spare, and requests per second: ``python -m benchmarks.lifecycle [--json FILE]``."""
+"""Open and purge with and without a spare, and requests per second.
+
+``python -m benchmarks.lifecycle [--runs 31] [--json FILE]``
+"""
 
 from __future__ import annotations
 

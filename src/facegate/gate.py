@@ -209,7 +209,7 @@ class Gate:
         )
         outcome = "purge-failed" if residuals else ending.outcome
         closed = Closed(
-            outcome=outcome,  # type: ignore[arg-type]  # Ending's words are a subset
+            outcome=outcome,
             error=ending.error,
             child_end=child_end,
             purge=report,

@@ -27,7 +27,7 @@ class SparePool:
         self._zygote_guard = threading.Lock()
         self._spares: deque[Child] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closing = threading.Event()
         self._refiller = threading.Thread(target=self._refill, name="facegate-spares", daemon=True)
         if size:
             self._refiller.start()
@@ -48,7 +48,7 @@ class SparePool:
     def zygote(self) -> Zygote:
         """The zygote; a new one if the last has died."""
         with self._zygote_guard:
-            if self._closed:
+            if self._closing.is_set():
                 raise RequestClosedError("The gate is closed.")
             if not self._zygote.alive:
                 self._zygote.close()
@@ -58,7 +58,7 @@ class SparePool:
     def close(self) -> None:
         """End the spares and the zygote; idempotent."""
         with self._changed:
-            self._closed = True
+            self._closing.set()
             self._changed.notify_all()
         if self._refiller.is_alive():
             self._refiller.join()
@@ -75,8 +75,8 @@ class SparePool:
     def _refill(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._closed or len(self._spares) < self._size)
-                if self._closed:
+                self._changed.wait_for(lambda: self._closing.is_set() or len(self._spares) < self._size)
+                if self._closing.is_set():
                     return
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
@@ -85,7 +85,7 @@ class SparePool:
             with self._changed:
                 if child is None:
                     self._changed.wait(1.0)
-                elif self._closed:
+                elif self._closing.is_set():
                     discard(child)
                 else:
                     self._spares.append(child)

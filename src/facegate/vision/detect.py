@@ -48,9 +48,7 @@ class Detector:
         self._networks = {side: Network(model, side, side) for side in pyramid.SIDES}
         self._second_look = SecondLook(self._networks[WHOLE])
 
-    def detect(
-        self, rgb: NDArray[np.uint8], *, scan: Literal["everyone", "large"] = "everyone"
-    ) -> Detections:
+    def detect(self, rgb: NDArray[np.uint8], *, scan: Literal["everyone", "large"] = "everyone") -> Detections:
         """Find the faces of one picture.
 
         Args:
