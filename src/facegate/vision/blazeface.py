@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from facegate.vision import boxes as bx
 from facegate.vision.boxes import Floats
@@ -39,12 +39,12 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def moved(self, scale: Floats, offset: Floats) -> Candidates:
-        """Every point times `scale` plus `offset`; both (2,) x, y, or (N, 2) for each candidate its own."""
-        scale, offset = np.atleast_2d(scale), np.atleast_2d(offset)
-        moved_boxes = self.boxes * np.tile(scale, 2) + np.tile(offset, 2)
-        points = self.keypoints * scale[:, None] + offset[:, None]
-        return Candidates(self.batch, moved_boxes.astype(np.float32), self.scores, points.astype(np.float32))
+    def moved(self, scale: ArrayLike, offset: ArrayLike) -> Candidates:
+        """Every point times `scale` plus `offset`, both x, y."""
+        by, to = np.asarray(scale, np.float32), np.asarray(offset, np.float32)
+        moved_boxes = self.boxes * np.tile(by, 2) + np.tile(to, 2)
+        points = self.keypoints * by + to
+        return Candidates(self.batch, moved_boxes, self.scores, points)
 
 
 def join(parts: list[Candidates]) -> Candidates:
@@ -99,7 +99,7 @@ def _sigmoid(logits: Floats) -> Floats:
 
 
 def merge(candidates: Candidates) -> Candidates:
-    """mediapipe's weighted non-maximum suppression of one picture: boxes and key points are averaged by score.
+    """Weighted non-maximum suppression of one picture, as by mediapipe: boxes and key points are averaged by score.
 
     The score of a merged face is its best one.
     """

@@ -54,7 +54,7 @@ def convolutional(model: bytes) -> bytes:
     return bytes(builder.Output())
 
 
-def _kind(tree: Any, operator: Any) -> int:  # noqa: ANN401 - the generated schema has no types
+def _kind(tree: Any, operator: Any) -> int:
     code = tree.operatorCodes[operator.opcodeIndex]
     # Converters of before 2020 wrote the deprecated field alone.
     return max(int(code.builtinCode), int(code.deprecatedBuiltinCode))

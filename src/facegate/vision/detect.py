@@ -75,21 +75,21 @@ class Detector:
         pad = np.array([(longer - width) / 2, (longer - height) / 2], np.float32)
         warp = np.array([[zoom, 0, pad[0] * zoom], [0, zoom, pad[1] * zoom]])
         boxed = cv2.warpAffine(rgb, warp, (WHOLE, WHOLE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        found = decode(self._networks[WHOLE](normalized(boxed)[None]), min_score)
-        return found.moved(np.full(2, 1 / zoom, np.float32), -pad)
+        found = decode(self._networks[WHOLE](normalized(np.asarray(boxed, np.uint8))[None]), min_score)
+        return found.moved((1 / zoom, 1 / zoom), -pad)
 
     def _everyone(self, rgb: NDArray[np.uint8]) -> Candidates:
         height, width = rgb.shape[:2]
         parts = [self._whole(rgb, EVERYONE_MIN_SCORE)]
-        images, source = [], rgb
+        images: list[NDArray[np.uint8]] = [rgb]
         for level in pyramid.levels(height, width):
             # Each level is made of the one before: to halve is exact and quick, and its cost is a third in all.
-            way = cv2.INTER_AREA if level.width < 0.75 * source.shape[1] else cv2.INTER_LINEAR
-            source = cv2.resize(source, (level.width, level.height), interpolation=way)
-            images.append(source)
-            scale = np.array([width / level.width, height / level.height], np.float32)
-            parts += [self._tile(source, level.side, tile).moved(scale, np.zeros(2)) for tile in level.tiles]
-        return without_nested(self._second_look([rgb, *images], merge(join(parts))))
+            way = cv2.INTER_AREA if level.width < 0.75 * images[-1].shape[1] else cv2.INTER_LINEAR
+            scaled = cv2.resize(images[-1], (level.width, level.height), interpolation=way)
+            images.append(np.asarray(scaled, np.uint8))
+            scale = (width / level.width, height / level.height)
+            parts += [self._tile(images[-1], level.side, tile).moved(scale, (0, 0)) for tile in level.tiles]
+        return without_nested(self._second_look(images, merge(join(parts))))
 
     def _tile(self, image: NDArray[np.uint8], side: int, tile: pyramid.Tile) -> Candidates:
         """Candidates whose centre is in the tile's core, pixels of the level."""
@@ -97,10 +97,11 @@ class Detector:
         pixels = np.full((1, side, side, 3), -1, np.float32)  # black beyond the border, as in mediapipe
         pixels[0, : part.shape[0], : part.shape[1]] = normalized(part)
         found = decode(self._networks[side](pixels), EVERYONE_MIN_SCORE)
-        found = found.moved(np.ones(2), np.array([tile.left, tile.top], np.float32))
+        found = found.moved((1, 1), (tile.left, tile.top))
         centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         x0, y0, x1, y1 = tile.core
-        return found[((centre >= [x0, y0]) & (centre < [x1, y1])).all(axis=1)]
+        inside = np.all((centre >= [x0, y0]) & (centre < [x1, y1]), axis=1)
+        return found[np.flatnonzero(inside)]
 
 
 def _sorted(faces: Candidates) -> Detections:

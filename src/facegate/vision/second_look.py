@@ -28,7 +28,7 @@ MIN_IOU = 0.2
 # Mean score of the first looks: below the former no face, from the latter on no doubt.
 DOUBTFUL, CERTAIN = 0.6, 0.76
 # Mean of all looks. Of all known faces the least had 0.71.
-MIN_CONFIDENCE = 0.65
+MIN_CONFIDENCE = 0.67
 # Boxes are one face from this overlap on, or when one is nested in the other by this share of it.
 SAME_FACE_IOU = 0.3
 NESTED_IOS = 0.6
@@ -84,12 +84,12 @@ class SecondLook:
     def _look(self, images: list[NDArray[np.uint8]], box: Floats, size: float, *, mirrored: bool) -> Candidates | None:
         side = self._network.width
         zoom = size / max(float(np.max(box[2:] - box[:2])), 1.0)
-        corner = (box[:2] + box[2:]) / 2 - side / 2 / zoom
+        corner = (box[:2] + box[2:]) / 2 - np.float32(side / 2 / zoom)
         crop = _cut(images, corner, zoom, side)
         found = decode(self._network(normalized(crop[:, ::-1] if mirrored else crop)[None]), MIN_SCORE)
         if mirrored:
             found = _mirror(found, side)
-        found = merge(found.moved(np.full(2, 1 / zoom), corner))
+        found = merge(found.moved((1 / zoom, 1 / zoom), corner))
         overlap = bx.iou(found.boxes, box[None])[:, 0]
         if not len(found) or overlap.max() < MIN_IOU:
             return None
@@ -108,17 +108,16 @@ def _cut(images: list[NDArray[np.uint8]], corner: Floats, zoom: float, side: int
 
 
 def _mean(seen: list[Candidates]) -> Candidates:
-    boxes, scores, points = (
-        np.mean([getattr(face, name) for face in seen], axis=0, dtype=np.float32)
-        for name in ("boxes", "scores", "keypoints")
-    )
-    return Candidates(seen[0].batch, boxes, scores, points)
+    boxes = np.mean([face.boxes for face in seen], axis=0)
+    scores = np.mean([face.scores for face in seen], axis=0)
+    points = np.mean([face.keypoints for face in seen], axis=0)
+    return Candidates(seen[0].batch, *(np.asarray(mean, np.float32) for mean in (boxes, scores, points)))
 
 
 def _mirror(found: Candidates, side: int) -> Candidates:
     boxes = found.boxes[:, [2, 1, 0, 3]] * np.array([-1, 1, -1, 1], np.float32)
     points = found.keypoints[:, _MIRRORED_ORDER] * np.array([-1, 1], np.float32)
-    return Candidates(found.batch, boxes, found.scores, points).moved(np.ones(2), np.array([side, 0]))
+    return Candidates(found.batch, boxes, found.scores, points).moved((1, 1), (side, 0))
 
 
 def without_nested(faces: Candidates) -> Candidates:
