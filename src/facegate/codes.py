@@ -40,6 +40,7 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "limit.aspect": (LimitExceededError, "The picture is more elongated than the policy's limits allow."),
     "limit.scans": (LimitExceededError, "The JPEG has more scans than any real picture needs."),
     "limit.metadata": (LimitExceededError, "The picture's metadata take more room than the upload has."),
+    "limit.faces": (LimitExceededError, "The upload shows more faces than a request may handle."),
     "limit.duration": (LimitExceededError, "The video is longer than the policy's limits allow."),
     "limit.frames": (LimitExceededError, "The video has more frames than the policy's limits allow."),
     "memory": (LimitExceededError, "The upload needs more memory than a child may use."),
