@@ -1,0 +1,52 @@
+"""PNG headers."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+from facegate.codes import Refusal
+from facegate.vision.headers.exif import orientation
+from facegate.vision.headers.header import Header, inflate
+
+_SIGNATURE = 8
+_PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+_USED = _PIXELS | {b"iCCP", b"eXIf"}
+
+
+def read(data: bytes) -> Header:
+    """Walk the chunks, checking the sums of those that draw pixels; `payload` keeps no other.
+
+    So text chunks are never inflated, however large they would become, and an animated PNG is its default image.
+    Pillow does not check the sum of IDAT.
+    """
+    kept = [data[:_SIGNATURE]]
+    profile: bytes | None = None
+    turned = 1
+    dropped = False
+    position = _SIGNATURE
+    kind = b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            raise Refusal("decode.truncated")
+        if (position == _SIGNATURE) != (kind == b"IHDR") or (kind == b"IHDR" and length != 13):
+            raise Refusal("decode.header")
+        chunk = data[position:end]
+        position = end
+        sound = kind in _USED and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+        if kind in _PIXELS:
+            if not sound:
+                raise Refusal("decode.damaged")
+            kept.append(chunk)
+            continue
+        dropped = True
+        if sound and kind == b"iCCP":
+            _, _, packed = chunk[8:-4].partition(b"\0")
+            profile = inflate(packed[1:])
+        elif sound and kind == b"eXIf":
+            turned = orientation(chunk[8:-4])
+    width, height, bits = struct.unpack_from(">IIB", data, _SIGNATURE + 8)
+    payload = b"".join(kept) if dropped else data
+    return Header("PNG", width, height, payload, orientation=turned, bits=bits, icc_profile=profile)
