@@ -21,7 +21,8 @@ import json, sys
 import numpy as np
 import facegate
 
-data = open(sys.argv[1], "rb").read()
+with open(sys.argv[1], "rb") as file:
+    data = file.read()
 with facegate.Gate() as gate:
     with gate.open_request("r-1", purpose="generation") as request:
         upload = request.admit(data)

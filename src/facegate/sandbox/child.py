@@ -47,6 +47,7 @@ class Child:
         self._calling = threading.Lock()
         self._ending = threading.Lock()
         self._killed = False
+        self._dying = False
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the child has warmed up, then seal the arena: from now on only its map and ours can store.
@@ -94,6 +95,8 @@ class Child:
                     "The child took longer than the policy allows and was killed.", request_id=request_id
                 ) from None
             except (EOFError, OSError):
+                # A dying process closes its channel a moment before it is dead.
+                self._dying = True
                 end = self.bury()
                 raise ChildCrashedError(f"The child died: {end}.", request_id=request_id) from None
             except ProtocolError as error:
@@ -111,7 +114,8 @@ class Child:
         """Send SIGKILL at once; `bury` waits for the end."""
         with self._ending:
             if self.end is None and not self._killed:
-                self._killed = _readable(self._pidfd, 0.0) is False
+                # Whoever is dead or dying already was not killed by us, and the receipt should say what did it.
+                self._killed = not self._dying and not _readable(self._pidfd, 0.0)
                 with suppress(ProcessLookupError):  # died in between, of a cause of its own
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 

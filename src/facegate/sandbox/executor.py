@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import ctypes
 import os
 import signal
 import socket
@@ -45,26 +45,35 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return ORPHANED  # the zygote died before the signal was armed
-    with mmap.mmap(arena, 0) as pages, memoryview(pages) as view:
-        os.close(arena)
-        pages.madvise(kernel.MADV_DONTDUMP)
-        workbench.begin(view)
-        # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes
-        # it out of the request.
-        workbench.warm()
-        protections = confine.read_back()
-        wire.send(channel, {"ready": True, "threads": confine.threads(), "protections": protections})
-        while True:
-            try:
-                command, descriptors = wire.receive(channel)
-            except EOFError:
-                return 0
-            try:
-                answer = workbench.perform(command, descriptors)
-            except Refusal as refusal:
-                answer = {"refused": refusal.code}
-            except MemoryError:
-                answer = {"refused": "memory"}
-            finally:
-                wire.close_all(descriptors)
-            wire.send(channel, answer)
+    workbench.begin(_map(arena))
+    # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it out
+    # of the request.
+    workbench.warm()
+    confine.read_back()
+    wire.send(channel, {"ready": True, "threads": confine.threads()})
+    while True:
+        try:
+            command, descriptors = wire.receive(channel)
+        except EOFError:
+            return 0
+        try:
+            answer = workbench.perform(command, descriptors)
+        except Refusal as refusal:
+            answer = {"refused": refusal.code}
+        except MemoryError:
+            answer = {"refused": "memory"}
+        finally:
+            wire.close_all(descriptors)
+        wire.send(channel, answer)
+
+
+def _map(arena: int) -> memoryview:
+    """The arena, writable, for the rest of this process; its descriptor is closed.
+
+    Not through the mmap module: that keeps a duplicate of the descriptor.
+    """
+    size = os.fstat(arena).st_size
+    address = kernel.map_file(arena, size, kernel.PROT_READ | kernel.PROT_WRITE)
+    kernel.advise(address, size, kernel.MADV_DONTDUMP)
+    os.close(arena)
+    return memoryview((ctypes.c_char * size).from_address(address)).cast("B")

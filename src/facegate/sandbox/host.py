@@ -112,7 +112,7 @@ class Zygote:
         try:
             child.wait_ready(_REPLY_SECONDS)
         except BaseException:
-            child.bury()
+            child.close()
             arena.close()
             raise
         return child

@@ -31,11 +31,13 @@ def main(control: socket.socket) -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
+    # Opened now: afterwards not even the null device may be opened for writing.
+    sink = os.open(os.devnull, os.O_WRONLY)
     protections = confine.confine()
     if confine.threads() != 1:
         raise SandboxSetupError("A library started a thread in the zygote, so it cannot fork safely.")
     wire.send(control, {"ready": True, "protections": protections, "models": workbench.models()})
-    _silence()
+    _silence(sink)
     _serve(control, worker, workbench)
 
 
@@ -95,11 +97,11 @@ def _gone(worker: int) -> bool:
     return bool(waiting.poll(0))
 
 
-def _silence() -> None:
+def _silence(sink: int) -> None:
     # From here on native libraries may print about a picture, so nobody may be listening.
-    with open(os.devnull, "wb") as sink:  # noqa: PTH123
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    os.close(sink)
 
 
 if __name__ == "__main__":
