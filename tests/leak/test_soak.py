@@ -60,7 +60,7 @@ def test_results_belong_to_their_requests_and_nothing_grows() -> None:
 
         expected = [analyze(which) for which in range(THREADS)]
         means = np.array([each[:, 0].mean() for each in expected])
-        assert (np.abs(np.diff(means) - 12) < 3).all(), "the uploads can be told apart"
+        assert (np.diff(means) > 4).all(), "the uploads cannot be told apart"
 
         with ThreadPoolExecutor(THREADS) as threads:
             list(threads.map(analyze, range(THREADS)))  # the pool's threads and their stacks exist from here on

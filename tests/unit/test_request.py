@@ -27,7 +27,7 @@ from facegate.errors import (
     UnsupportedFormatError,
     UploadError,
 )
-from fixtures.scenes import two_people
+from fixtures.collection import two_people
 from tests.conftest import child_of, encode
 
 NewId = Callable[[], str]

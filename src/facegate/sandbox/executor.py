@@ -46,8 +46,8 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -
     if os.getppid() != parent:
         return ORPHANED  # the zygote died before the signal was armed
     workbench.begin(_map(arena))
-    # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it out
-    # of the request.
+    # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it
+    # out of the request.
     workbench.warm()
     confine.read_back()
     wire.send(channel, {"ready": True, "threads": confine.threads()})

@@ -54,15 +54,18 @@ def clusters(boxes: Floats, scores: Floats, *, min_iou: float, min_ios: float | 
     Returns:
         (N,) for each box the index of its leader.
     """
-    together = iou(boxes, boxes) > min_iou
-    if min_ios is not None:
-        together |= ios(boxes, boxes) > min_ios
     leader = np.full(len(boxes), -1, np.intp)
-    # Greedy suppression is sequential by nature: one turn for each survivor.
+    # Greedy suppression is sequential by nature: one turn for each leader. A row at a time, because the matrix of all
+    # pairs of a crowd's anchors would take gigabytes.
     for index in np.argsort(-scores, kind="stable"):
-        if leader[index] < 0:
-            leader[together[index] & (leader < 0)] = index
-            leader[index] = index  # an empty box does not overlap even itself
+        if leader[index] >= 0:
+            continue
+        mine = boxes[index : index + 1]
+        together = iou(mine, boxes)[0] > min_iou
+        if min_ios is not None:
+            together |= ios(mine, boxes)[0] > min_ios
+        together[index] = True  # an empty box does not overlap even itself
+        leader[together & (leader < 0)] = index
     return leader
 
 

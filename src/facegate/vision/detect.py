@@ -92,11 +92,11 @@ class Detector:
         return without_nested(self._second_look(images, merge(join(parts))))
 
     def _tile(self, image: NDArray[np.uint8], side: int, tile: pyramid.Tile) -> Candidates:
-        """Candidates whose centre is in the tile's core, pixels of the level."""
+        """Candidates, merged, whose centre is in the tile's core, pixels of the level."""
         part = image[tile.top : tile.top + side, tile.left : tile.left + side]
         pixels = np.full((1, side, side, 3), -1, np.float32)  # black beyond the border, as in mediapipe
         pixels[0, : part.shape[0], : part.shape[1]] = normalized(part)
-        found = decode(self._networks[side](pixels), EVERYONE_MIN_SCORE)
+        found = merge(decode(self._networks[side](pixels), EVERYONE_MIN_SCORE))
         found = found.moved((1, 1), (tile.left, tile.top))
         centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         x0, y0, x1, y1 = tile.core

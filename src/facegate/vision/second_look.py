@@ -84,7 +84,7 @@ class SecondLook:
     def _look(self, images: list[NDArray[np.uint8]], box: Floats, size: float, *, mirrored: bool) -> Candidates | None:
         side = self._network.width
         zoom = size / max(float(np.max(box[2:] - box[:2])), 1.0)
-        corner = (box[:2] + box[2:]) / 2 - np.float32(side / 2 / zoom)
+        corner = np.asarray((box[:2] + box[2:]) / 2 - side / 2 / zoom, np.float32)
         crop = _cut(images, corner, zoom, side)
         found = decode(self._network(normalized(crop[:, ::-1] if mirrored else crop)[None]), MIN_SCORE)
         if mirrored:
