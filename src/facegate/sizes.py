@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Larger colour profiles exist only as attacks or as device calibration that no viewer needs.
+MAX_ICC_BYTES = 4 << 20
+
 # Headers and Huffman tables (JPEG: under 1 KiB), chunk frames, and what zlib and libwebp add to tiny pictures.
 _FIXED = 64 * 1024
 

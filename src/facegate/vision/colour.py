@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from facegate.codes import Refusal
-from facegate.vision.headers.header import MAX_ICC_BYTES, Header
+from facegate.sizes import MAX_ICC_BYTES
+from facegate.vision.headers.header import Header
 
 Plane: TypeAlias = NDArray[np.uint8]
 _WITH_ALPHA = frozenset({"LA", "PA", "RGBA", "RGBa", "La"})

@@ -5,8 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
-# Larger profiles exist only as attacks or as device calibration that no viewer needs.
-MAX_ICC_BYTES = 4 << 20
+from facegate.sizes import MAX_ICC_BYTES
 
 
 @dataclass(frozen=True, slots=True)
