@@ -8,9 +8,10 @@ import os
 import re
 import secrets
 import threading
+import time
 import weakref
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Final, Self
@@ -177,7 +178,7 @@ class Gate:
             purpose=request.purpose,
             gate_id=self.gate_id,
             sequence=next(self._sequence),
-            opened_at=datetime.now(UTC),
+            opened_at=request.opened_at,
             policy_digest=self.policy.digest(),
             models=zygote.models,
             level=LEVEL,
@@ -213,7 +214,7 @@ class Gate:
             error=ending.error,
             child_end=child_end,
             purge=report,
-            closed_at=datetime.now(UTC),
+            closed_at=request.opened_at + timedelta(seconds=time.monotonic() - request.opened_monotonic),
         )
         request.receipt = request.receipt.close(closed, self.signer)
         if self._on_receipt is not None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -49,6 +51,9 @@ class Request:
     def __init__(self, request_id: str, purpose: str, limits: MediaLimits, begin: Callable[[Request], Custody]) -> None:
         self.request_id = request_id
         self.purpose = purpose
+        # Durations come from the clock that nobody sets, so that a request never closes before it opens.
+        self.opened_at = datetime.now(UTC)
+        self.opened_monotonic = time.monotonic()
         self.receipt: Receipt | None = None
         self.purge_error: PurgeError | None = None
         self._limits = limits
@@ -68,6 +73,7 @@ class Request:
         """
         if self._custody is not None:
             raise RequestClosedError("A request is entered once.", request_id=self.request_id)
+        self.opened_at, self.opened_monotonic = datetime.now(UTC), time.monotonic()
         self._custody = self._begin(self)
 
     def __exit__(

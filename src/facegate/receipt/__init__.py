@@ -1,0 +1,19 @@
+"""Signed receipts: an in-toto Statement in a DSSE envelope, one when a request opens and one when it is purged."""
+
+from facegate.receipt.bundle import Receipt, open_receipt
+from facegate.receipt.envelope import Signer
+from facegate.receipt.statement import Closed, Opened, Outcome, Protection, PurgeReport
+from facegate.receipt.verify import Verified, verify
+
+__all__ = [
+    "Closed",
+    "Opened",
+    "Outcome",
+    "Protection",
+    "PurgeReport",
+    "Receipt",
+    "Signer",
+    "Verified",
+    "open_receipt",
+    "verify",
+]

@@ -1,0 +1,164 @@
+"""What a receipt says: the in-toto Statements of the two phases. Nothing in them comes from the person.
+
+Format: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, TypeAlias
+
+STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE: Final = "urn:facegate:receipt:v1"
+
+Outcome: TypeAlias = Literal[
+    "finished",  # the output was produced
+    "abandoned",  # the block ended without an output
+    "exception",  # the block raised
+    "cancelled",  # the task was cancelled, or the gate closed
+    "timeout",  # a command took longer than the policy allows
+    "expired",  # the request's time to live was over
+    "child-crashed",  # the child died or broke the protocol
+    "purge-failed",  # bytes were not zero when they were read back
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """One protection as it really was.
+
+    Attributes:
+        name: of the protection.
+        state: what became of it.
+        detail: what was read back, why it is unavailable, or who waived it.
+    """
+
+    name: str
+    state: Literal["achieved", "unavailable", "waived"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What is known when a request opens.
+
+    Attributes:
+        request_id: the statement's subject.
+        purpose: one of the policy's.
+        gate_id: random, one per gate.
+        sequence: number of this request among the gate's, from 1.
+        opened_at: UTC.
+        policy_digest: SHA-256, hex.
+        models: SHA-256 of each network, by name.
+        level: the protection level achieved.
+        protections: what it consists of.
+    """
+
+    request_id: str
+    purpose: str
+    gate_id: str
+    sequence: int
+    opened_at: datetime
+    policy_digest: str
+    models: Mapping[str, str]
+    level: str
+    protections: Sequence[Protection]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeReport:
+    """What purge did to the request's shared memory.
+
+    Attributes:
+        bytes_wiped: overwritten with zeros.
+        bytes_reread: read back afterwards.
+        bytes_nonzero: of those, not zero.
+        residuals: names of the regions that they were in.
+    """
+
+    bytes_wiped: int
+    bytes_reread: int
+    bytes_nonzero: int
+    residuals: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    """What is known when a request was purged.
+
+    Attributes:
+        outcome: why it ended.
+        error: class name of the error that ended it, or None.
+        child_end: ``"killed at purge"``, ``"signal SIGSEGV"``, ``"exit 3"``, ``"lost with the zygote"``.
+        purge: what was wiped.
+        closed_at: UTC.
+    """
+
+    outcome: Outcome
+    error: str | None
+    child_end: str
+    purge: PurgeReport
+    closed_at: datetime
+
+
+def open_statement(opened: Opened) -> dict[str, Any]:
+    """The Statement of phase OPEN."""
+    return _statement(
+        opened.request_id,
+        {
+            "phase": "OPEN",
+            "gate": opened.gate_id,
+            "sequence": opened.sequence,
+            "purpose": opened.purpose,
+            "openedAt": timestamp(opened.opened_at),
+            "policy": {"sha256": opened.policy_digest},
+            "models": {name: {"sha256": digest} for name, digest in opened.models.items()},
+            "level": opened.level,
+            "protections": [
+                {"name": each.name, "state": each.state, "detail": each.detail} for each in opened.protections
+            ],
+        },
+    )
+
+
+def close_statement(open_payload: bytes, opened: Mapping[str, Any], closed: Closed) -> dict[str, Any]:
+    """The Statement of phase CLOSE, which names the payload of its OPEN by digest."""
+    return _statement(
+        opened["subject"][0]["name"],
+        {
+            "phase": "CLOSE",
+            "gate": opened["predicate"]["gate"],
+            "sequence": opened["predicate"]["sequence"],
+            "opened": {"sha256": hashlib.sha256(open_payload).hexdigest()},
+            "closedAt": timestamp(closed.closed_at),
+            "outcome": closed.outcome,
+            "error": closed.error,
+            "child": {"end": closed.child_end},
+            "purge": {
+                "bytesWiped": closed.purge.bytes_wiped,
+                "bytesReread": closed.purge.bytes_reread,
+                "bytesNonzero": closed.purge.bytes_nonzero,
+                "residuals": list(closed.purge.residuals),
+            },
+        },
+    )
+
+
+def _statement(request_id: str, predicate: dict[str, Any]) -> dict[str, Any]:
+    # in-toto wants a digest of the subject. The subject is the request, so it is the digest of its ID: a digest of the
+    # upload or the output would let anybody who has a picture look up what was done with it.
+    digest = hashlib.sha256(request_id.encode()).hexdigest()
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": request_id, "digest": {"sha256": digest}}],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": predicate,
+    }
+
+
+def timestamp(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
