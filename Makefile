@@ -1,0 +1,57 @@
+# The one way in: `make demo` and `make test` set up all that they need on a machine with Python 3.11 or later, venv and
+# make. Everything is installed from the built wheel, never from the source folder.
+
+SHELL := /bin/bash
+VENV ?= .venv
+# The first Python on the path that is new enough; `make PYTHON=... test` names another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml hatch_build.py $(shell find src -type f -not -name '*.pyc' -not -path '*/weights/*')
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test test-full soak lint format bench peers clean
+
+demo: $(VENV)/.facegate-demo
+	@mkdir -p demo-out
+	$(BIN)/facegate demo --out demo-out
+
+test: $(VENV)/.facegate-test
+	$(PYTEST)
+
+# Slow profiles: 1,000 requests from 8 threads, and the long fuzz run.
+test-full: $(VENV)/.facegate-test
+	FACEGATE_SOAK=1000 FACEGATE_FUZZ=20000 $(PYTEST) --timeout=1800
+
+soak: $(VENV)/.facegate-test
+	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800
+
+lint: $(VENV)/.facegate-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.facegate-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.facegate-bench
+	$(BIN)/python -m pytest benchmarks -o 'python_files=bench_*.py' --benchmark-only
+	$(BIN)/python -m benchmarks.lifecycle
+
+# Makes an environment for each peer first; see benchmarks/peers/environments.py.
+peers: $(VENV)/.facegate-bench
+	$(BIN)/python -m benchmarks.peers.photo_to_landmarks
+
+$(VENV)/.facegate-%: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet ".[$*]"
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "facegate needs Python 3.11 or later with venv on the path." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+clean:
+	rm -rf $(VENV) .venv-* build dist demo-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
