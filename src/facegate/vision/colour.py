@@ -80,6 +80,9 @@ def _with_alpha(image: Image.Image, header: Header) -> tuple[Plane, Plane]:
     if image.mode == "RGB" and header.bits == 16:
         # Pillow keeps the transparent colour in 16 bits and compares it with pixels that it cut to 8.
         image.info["transparency"] = tuple(value >> 8 for value in image.info["transparency"])
+    if image.mode == "L" and header.bits in {2, 4} and isinstance(image.info.get("transparency"), int):
+        # And it spreads 2 and 4 bits over 0 to 255, but not the transparent grey.
+        image.info["transparency"] *= 255 // (2**header.bits - 1)
     if image.mode == "La":  # Pillow converts it to LA only
         image = image.convert("LA")
     rgba = np.asarray(image.convert("RGBA"))

@@ -10,6 +10,7 @@ from facegate.vision.headers.exif import orientation
 from facegate.vision.headers.header import Header, inflate
 
 _SIGNATURE = 8
+_PALETTE = 3
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _USED = _PIXELS | {b"iCCP", b"eXIf"}
 
@@ -47,6 +48,8 @@ def read(data: bytes) -> Header:
             profile = inflate(packed[1:])
         elif sound and kind == b"eXIf":
             turned = orientation(chunk[8:-4])
-    width, height, bits = struct.unpack_from(">IIB", data, _SIGNATURE + 8)
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, _SIGNATURE + 8)
+    if colour == _PALETTE and not any(chunk[4:8] == b"PLTE" for chunk in kept):
+        raise Refusal("decode.header")  # Pillow would make one up
     payload = b"".join(kept) if dropped else data
     return Header("PNG", width, height, payload, orientation=turned, bits=bits, icc_profile=profile)
