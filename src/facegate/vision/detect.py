@@ -46,7 +46,7 @@ class Detector:
     def __init__(self) -> None:
         model = convolutional(weights("face_detection_short_range"))
         self._networks = {side: Network(model, side, side) for side in pyramid.SIDES}
-        self._second_look = SecondLook(self._networks[WHOLE])
+        self._second_look = SecondLook(model)
 
     def detect(self, rgb: NDArray[np.uint8], *, scan: Literal["everyone", "large"] = "everyone") -> Detections:
         """Find the faces of one picture.
