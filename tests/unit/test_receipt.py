@@ -1,0 +1,247 @@
+"""Receipts: what they say, who can check them, and what they refuse."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from in_toto_attestation.v1.statement import Statement
+from securesystemslib.dsse import Envelope
+from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import SSlibKey
+
+from facegate.errors import InvalidReceiptError, ReceiptError
+from facegate.receipt import Closed, Opened, Protection, PurgeReport, Receipt, Signer, open_receipt, verify
+from facegate.receipt.bundle import to_json
+from facegate.receipt.envelope import pre_authentication_encoding
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, 891000, UTC)
+
+
+def opened(**changes: Any) -> Opened:
+    fields: dict[str, Any] = {
+        "request_id": "req-7f3a",
+        "purpose": "generation",
+        "gate_id": "a1b2",
+        "sequence": 7,
+        "opened_at": NOW,
+        "policy_digest": "ab" * 32,
+        "models": {"face_landmark": "cd" * 32},
+        "level": "process",
+        "protections": [Protection("landlock", "achieved", "ABI 7")],
+    }
+    return Opened(**fields | changes)
+
+
+def closed(**changes: Any) -> Closed:
+    fields: dict[str, Any] = {
+        "outcome": "finished",
+        "error": None,
+        "child_end": "killed at purge",
+        "purge": PurgeReport(bytes_wiped=100, bytes_reread=100, bytes_nonzero=0, residuals=[]),
+        "closed_at": NOW + timedelta(seconds=1),
+    }
+    return Closed(**fields | changes)
+
+
+@pytest.fixture(scope="module")
+def signer() -> Signer:
+    return Signer.generate()
+
+
+@pytest.fixture
+def receipt(signer: Signer) -> Receipt:
+    return open_receipt(opened(), signer).close(closed(), signer)
+
+
+def test_both_phases_say_what_happened(signer: Signer, receipt: Receipt) -> None:
+    verified = verify(receipt, trusted_key=signer.public_key_pem())
+    assert (verified.request_id, verified.purpose, verified.level) == ("req-7f3a", "generation", "process")
+    assert (verified.outcome, verified.error, verified.child_end) == ("finished", None, "killed at purge")
+    assert verified.purge is not None
+    assert verified.purge.bytes_wiped == 100
+    assert (verified.opened_at, verified.closed_at) == ("2026-03-04T05:06:07.891Z", "2026-03-04T05:06:08.891Z")
+    assert verified.pinned
+    assert verified.key_id == signer.key_id
+    assert not verify(receipt.to_json()).pinned
+
+
+def test_an_open_request_is_told_apart(signer: Signer) -> None:
+    receipt = open_receipt(opened(), signer)
+    assert receipt.phase == "OPEN"
+    with pytest.raises(InvalidReceiptError, match="never closed"):
+        verify(receipt)
+    assert verify(receipt, allow_open=True).outcome is None
+
+
+def test_an_independent_dsse_implementation_agrees(signer: Signer, receipt: Receipt) -> None:
+    key = SSlibKey.from_crypto(
+        serialization.load_pem_public_key(signer.public_key_pem()),
+        keyid=signer.key_id,  # type: ignore[arg-type]
+    )
+    other = SSlibKey.from_crypto(
+        serialization.load_pem_public_key(Signer.generate().public_key_pem()),
+        keyid=signer.key_id,  # type: ignore[arg-type]
+    )
+    for written in receipt.envelopes:
+        envelope = Envelope.from_dict(json.loads(json.dumps(written)))
+        assert envelope.pae() == pre_authentication_encoding(envelope.payload)
+        assert set(envelope.verify([key], 1)) == {signer.key_id}
+        with pytest.raises(VerificationError):
+            envelope.verify([other], 1)
+        envelope.payload += b" "
+        with pytest.raises(VerificationError):
+            envelope.verify([key], 1)
+
+
+def test_an_independent_in_toto_implementation_agrees(receipt: Receipt) -> None:
+    for written in receipt.envelopes:
+        statement = json.loads(base64.b64decode(written["payload"]))
+        parsed = Statement(
+            [_descriptor(subject) for subject in statement["subject"]],
+            statement["predicateType"],
+            statement["predicate"],
+        )
+        parsed.validate()
+
+
+def _descriptor(subject: dict[str, Any]) -> Any:
+    from in_toto_attestation.v1.resource_descriptor import ResourceDescriptor
+
+    return ResourceDescriptor(name=subject["name"], digest=subject["digest"]).pb
+
+
+def test_another_key_is_refused(receipt: Receipt) -> None:
+    with pytest.raises(InvalidReceiptError, match="another key"):
+        verify(receipt, trusted_key=Signer.generate().public_key_pem())
+
+
+def test_a_forger_with_a_key_of_his_own_cannot_pass_for_the_pinned_one(signer: Signer, receipt: Receipt) -> None:
+    forger = Signer.generate()
+    statement = receipt.statement()
+    statement["predicate"]["purge"]["bytesNonzero"] = 0
+    forged = to_json([receipt.envelopes[0], forger.sign(statement)], signer.public_key_pem())
+    with pytest.raises(InvalidReceiptError):
+        verify(forged)
+    claimed = forger.sign(statement)
+    claimed["signatures"][0]["keyid"] = signer.key_id
+    with pytest.raises(InvalidReceiptError, match="signature"):
+        verify(to_json([receipt.envelopes[0], claimed], signer.public_key_pem()))
+
+
+def _edit(statement: dict[str, Any], path: str, value: Any) -> None:
+    *parents, last = path.split(".")
+    for name in parents:
+        statement = statement[int(name)] if isinstance(statement, list) else statement[name]
+    statement[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("subject.0.name", "req-other", "digest"),
+        ("predicate.opened.sha256", "00" * 32, "another OPEN"),
+        ("predicate.gate", "other", "differ in gate"),
+        ("predicate.sequence", 8, "differ in sequence"),
+        ("predicate.sequence", True, "sequence"),
+        ("predicate.closedAt", "2026-03-04T05:06:06.000Z", "before it was opened"),
+        ("predicate.closedAt", "yesterday", "closedAt"),
+        ("predicate.outcome", "perfect", "outcome"),
+        ("predicate.outcome", "purge-failed", "does not fit"),
+        ("predicate.purge.bytesNonzero", 5, "does not fit"),
+        ("predicate.purge.bytesWiped", -1, "bytesWiped"),
+        ("predicate.purge.residuals", [1], "residuals"),
+        ("predicate.error", 5, "error"),
+        ("predicate.extra", 1, "fields"),
+        ("predicate.phase", "OPEN", "phase"),
+        ("_type", "https://in-toto.io/Statement/v0.1", "_type"),
+        ("predicateType", "urn:other", "predicateType"),
+        ("extra", 1, "fields"),
+    ],
+)
+def test_a_signed_lie_that_does_not_fit_is_refused(
+    signer: Signer, receipt: Receipt, path: str, value: Any, words: str
+) -> None:
+    """Even the key's owner cannot make phases fit that do not."""
+    statement = receipt.statement()
+    _edit(statement, path, value)
+    lie = to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem())
+    with pytest.raises(InvalidReceiptError, match=words):
+        verify(lie)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace('"envelopes"', '"envelopes": [], "envelopes"', 1),
+        lambda text: text.replace("\n", "", 1),
+        lambda text: text + "\n",
+        lambda text: " " + text,
+        lambda text: text.replace("v1+json", "v2+json"),
+        lambda text: text.replace("/", "\\/"),
+        lambda text: "[" + text + "]",
+        lambda _: "{}",
+        lambda _: "",
+        lambda _: "[" * 100_000,
+        lambda _: " " * (1 << 19),
+        lambda text: text[:-10],
+    ],
+)
+def test_a_file_in_any_other_form_is_refused(receipt: Receipt, change: Callable[[str], str]) -> None:
+    with pytest.raises(InvalidReceiptError):
+        verify(change(receipt.to_json()))
+
+
+def test_phases_cannot_be_swapped_doubled_or_taken_from_another_request(signer: Signer, receipt: Receipt) -> None:
+    other = open_receipt(opened(request_id="req-2", sequence=8), signer).close(closed(), signer)
+    first, second = receipt.envelopes
+    for envelopes in (
+        [second, first],
+        [first, first],
+        [second],
+        [first, second, second],
+        [first, other.envelopes[1]],
+        [],
+    ):
+        with pytest.raises(InvalidReceiptError):
+            verify(to_json(envelopes, signer.public_key_pem()), allow_open=True)
+
+
+def test_closing_twice_or_with_another_key_is_refused(signer: Signer, receipt: Receipt) -> None:
+    with pytest.raises(ReceiptError, match="closed already"):
+        receipt.close(closed(), signer)
+    with pytest.raises(ReceiptError, match="key that opened"):
+        open_receipt(opened(), signer).close(closed(), Signer.generate())
+
+
+def test_keys(signer: Signer) -> None:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    formats = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key = Ed25519PrivateKey.generate()
+    loaded = Signer.from_pem(key.private_bytes(*formats))
+    assert loaded.key_id == Signer(key).key_id
+    for bad in (b"", b"nonsense", ec.generate_private_key(ec.SECP256R1()).private_bytes(*formats)):
+        with pytest.raises(ReceiptError):
+            Signer.from_pem(bad)
+    with pytest.raises(ReceiptError):
+        pickle.dumps(signer)
+    assert len(repr(signer)) < 50
+    receipt = open_receipt(opened(), signer)
+    with pytest.raises(InvalidReceiptError, match="public key"):
+        verify(receipt, trusted_key=b"nonsense", allow_open=True)
+
+
+def test_a_receipt_prints_as_one_line(signer: Signer, receipt: Receipt) -> None:
+    assert str(receipt) == (
+        "receipt of req-7f3a: finished at 2026-03-04T05:06:08.891Z; child killed at purge; "
+        "100 bytes wiped, 100 read back, 0 not zero"
+    )
+    assert "open since" in repr(open_receipt(opened(), signer))
