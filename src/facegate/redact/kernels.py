@@ -1,7 +1,8 @@
 """Redaction of one window, in place. Pure: no knowledge of faces, frames or files.
 
-A window is a view into a picture or a video plane, (h, w) or (h, w, C) uint8, its pixels contiguous within a row. A
-mask, (h, w) uint8, 255 where to redact, 0 elsewhere; None redacts the whole window. A kernel reads only the window.
+A window is a view into a picture or a video plane, (h, w) or (h, w, C) uint8, best with its pixels contiguous within
+a row. A mask is (h, w) uint8, 255 where to redact, 0 elsewhere; None redacts the whole window. A kernel reads only the
+window.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ def _put(result: Window, window: Window, mask: Mask | None) -> None:
     if mask is None:
         window[...] = result
         return
-    # 320x320: 0.02 ms, where numpy's boolean index takes 2.5. OpenCV gives back another array when it cannot write
-    # to this one, e.g. one whose pixels are not contiguous.
-    done = cv2.copyTo(result, mask, window)
-    if done is not window:
-        window[...] = done
+    if window[0].flags.c_contiguous:
+        cv2.copyTo(result, mask, window)  # 320x320: 0.02 ms, where numpy's boolean index takes 2.5
+    else:  # OpenCV cannot write there
+        where = mask != 0
+        np.copyto(window, result, where=where if window.ndim == 2 else where[:, :, None])

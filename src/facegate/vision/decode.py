@@ -119,6 +119,9 @@ def _pillow_on_a_lead(limits: MediaLimits) -> Iterator[None]:
 
     Its warnings are dropped (they quote the upload), but for the one about bombs, which becomes an error. Its debug
     log would print tags of the upload.
+
+    Does not protect against: libtiff, which describes damage on file descriptor 2 whatever Python says. The zygote
+    points that at nothing.
     """
     logger = logging.getLogger("PIL")
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, logger.level)
