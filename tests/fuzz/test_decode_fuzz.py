@@ -1,6 +1,6 @@
 """Damaged uploads: whatever comes in, a `Frame` or a `Refusal` comes out.
 
-``FACEGATE_FUZZ_CASES`` sets how many mutations are tried (default 600); ``FACEGATE_FUZZ_SEED`` where they begin.
+``FACEGATE_FUZZ_CASES`` sets how many mutations are tried (default 6000); ``FACEGATE_FUZZ_SEED`` where they begin.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from facegate.vision.frame import Frame
 from facegate.vision.headers.header import MAX_ICC_BYTES
 from fixtures.formats import good_uploads
 
-CASES = int(os.environ.get("FACEGATE_FUZZ_CASES", "600"))
+CASES = int(os.environ.get("FACEGATE_FUZZ_CASES", "6000"))
 SEED = int(os.environ.get("FACEGATE_FUZZ_SEED", "20240"))
 # Small limits: a mutated header that claims millions of pixels is admitted otherwise, and only makes the test slow.
 LIMITS = MediaLimits(bytes=1 << 20, pixels=1 << 20, side=4096)
