@@ -13,7 +13,7 @@ from facegate.errors import ShapeError
 from facegate.vision import boxes as bx
 from facegate.vision import pyramid
 from facegate.vision.blazeface import Candidates, decode, join, merge
-from facegate.vision.convolutional import Network, convolutional, normalized
+from facegate.vision.convolutional import Network, convolutional
 from facegate.vision.models import weights
 from facegate.vision.second_look import SecondLook, without_nested
 
@@ -46,6 +46,7 @@ class Detector:
     def __init__(self) -> None:
         model = convolutional(weights("face_detection_short_range"))
         self._networks = {side: Network(model, side, side) for side in pyramid.SIDES}
+        self._whole_network = Network(model, WHOLE, WHOLE)
         self._second_look = SecondLook(model)
 
     def detect(self, rgb: NDArray[np.uint8], *, scan: Literal["everyone", "large"] = "everyone") -> Detections:
@@ -75,7 +76,7 @@ class Detector:
         pad = np.array([(longer - width) / 2, (longer - height) / 2], np.float32)
         warp = np.array([[zoom, 0, pad[0] * zoom], [0, zoom, pad[1] * zoom]])
         boxed = cv2.warpAffine(rgb, warp, (WHOLE, WHOLE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        found = decode(self._networks[WHOLE](normalized(np.asarray(boxed, np.uint8))[None]), min_score)
+        found = decode(self._whole_network.look(np.asarray(boxed, np.uint8)), min_score)
         return found.moved((1 / zoom, 1 / zoom), -pad)
 
     def _everyone(self, rgb: NDArray[np.uint8]) -> Candidates:
@@ -94,9 +95,7 @@ class Detector:
     def _tile(self, image: NDArray[np.uint8], side: int, tile: pyramid.Tile) -> Candidates:
         """Candidates, merged, whose centre is in the tile's core, pixels of the level."""
         part = image[tile.top : tile.top + side, tile.left : tile.left + side]
-        pixels = np.full((1, side, side, 3), -1, np.float32)  # black beyond the border, as in mediapipe
-        pixels[0, : part.shape[0], : part.shape[1]] = normalized(part)
-        found = merge(decode(self._networks[side](pixels), EVERYONE_MIN_SCORE))
+        found = merge(decode(self._networks[side].look(part), EVERYONE_MIN_SCORE))
         found = found.moved((1, 1), (tile.left, tile.top))
         centre = (found.boxes[:, :2] + found.boxes[:, 2:]) / 2
         x0, y0, x1, y1 = tile.core

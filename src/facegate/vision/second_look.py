@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facegate.vision import boxes as bx
 from facegate.vision.blazeface import Candidates, decode, join, merge
 from facegate.vision.boxes import Floats
-from facegate.vision.convolutional import Network, normalized
+from facegate.vision.convolutional import Network
 
 SIDE = 64  # of the crop, pixels
 # Each look: size of the face in the crop, pixels, and whether it is mirrored.
@@ -71,7 +71,7 @@ class SecondLook:
         zoom = size / max(float(np.max(box[2:] - box[:2])), 1.0)
         corner = np.asarray((box[:2] + box[2:]) / 2 - SIDE / 2 / zoom, np.float32)
         crop = _cut(images, corner, zoom)
-        found = decode(self._network(normalized(crop[:, ::-1] if mirrored else crop)[None]), MIN_SCORE)
+        found = decode(self._network.look(crop[:, ::-1] if mirrored else crop), MIN_SCORE)
         if mirrored:
             found = _mirror(found)
         found = merge(found.moved((1 / zoom, 1 / zoom), corner))

@@ -67,6 +67,18 @@ def test_a_batch_is_its_pictures_one_by_one(model):
             np.testing.assert_allclose(together[stride][1][index], alone[stride][1][0], atol=1e-3)
 
 
+def test_a_look_is_the_same_as_a_normalized_array(model):
+    """Also after a larger picture, whose remains must be gone."""
+    rgb = portrait("astronaut")[40:150, 150:270]
+    padded = np.zeros((128, 128, 3), np.uint8)
+    padded[:110, :120] = rgb
+    network = Network(model, 128, 128)
+    network.look(portrait("hopper")[:128, :128])
+    for one, other in zip(network.look(rgb).values(), network(normalized(padded)[None]).values(), strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
 def test_another_model_is_refused():
     with pytest.raises(AnalysisError, match="four heads"):
         convolutional(weights("face_landmark"))
