@@ -1,4 +1,4 @@
-"""The child's engines beside their ceilings: bare LiteRT for the mesh, Pillow for decoding, memory copies for redaction."""
+"""The engines beside their ceilings: bare LiteRT for the mesh, Pillow for decoding, a memory copy for redaction."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
+from facegate.vision.landmarks import Landmarker
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -16,7 +17,6 @@ from facegate.redact.image import redact
 from facegate.vision import models
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detector
-from facegate.vision.landmarks import Landmarker
 from fixtures.portraits import portrait
 
 cv2.setNumThreads(1)

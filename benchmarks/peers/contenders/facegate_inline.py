@@ -6,10 +6,10 @@ import sys
 
 import cv2
 from contender import serve
-from facegate.vision.decode import decode
 from facegate.vision.landmarks import Landmarker
 
 from facegate.policy import MediaLimits
+from facegate.vision.decode import decode
 from facegate.vision.detect import Detector
 
 cv2.setNumThreads(1)
