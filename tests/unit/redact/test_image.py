@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facegate.codes import Refusal
-from facegate.redact.image import BLOCKS, redact
+from facegate.redact.image import redact
 
 STYLES = ("solid", "pixelate", "blur")
 SHAPES = ("box", "ellipse")
@@ -128,7 +128,16 @@ def test_a_mosaic_has_few_blocks(side: int):
     rgb = _noise(300, 300)
     redact(rgb, None, _boxes((10, 10, 10 + side, 10 + side * 0.7)), style="pixelate")
     row = rgb[12, 10 : 10 + side].astype(int)
-    assert 1 < 1 + (np.abs(np.diff(row, axis=0)).sum(axis=1) > 0).sum() <= BLOCKS
+    assert 1 < 1 + (np.abs(np.diff(row, axis=0)).sum(axis=1) > 0).sum() <= 8
+
+
+@pytest.mark.parametrize("side", [24, 60, 200, 500])
+def test_blur_takes_all_that_is_finer_than_a_sixth_of_the_face(side: int):
+    """Stripes of that period, eyes and mouth being about as far apart, fade to a twentieth."""
+    rgb = np.zeros((side, side, 3), np.uint8)
+    rgb[:, np.arange(side) * 12 // side % 2 == 0] = 255
+    redact(rgb, None, _boxes((0, 0, side, side)), style="blur")
+    assert rgb[:, side // 4 : -side // 4].std() < 255 / 2 / 20
 
 
 @pytest.mark.parametrize("style", ["pixelate", "blur"])
