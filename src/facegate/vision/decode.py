@@ -98,14 +98,21 @@ def _decode(header: Header) -> Frame:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refusal("limit.pixels") from None
     except Exception as error:  # noqa: BLE001 - hostile bytes make Pillow raise anything; its text quotes them
-        code = "decode.truncated" if "truncated" in str(error) else "decode.damaged"
-        raise Refusal(code) from None
+        raise Refusal(_code(str(error))) from None
     return Frame(
         rgb=_upright(rgb, header.orientation),
         alpha=None if alpha is None or alpha.min() == 255 else _upright(alpha, header.orientation),
         icc_profile=icc_profile,
         format=header.format,
     )
+
+
+def _code(message: str) -> str:
+    """Pillow has no types for these; codecs and OpenCV also report memory that is not there as plain errors."""
+    message = message.lower()
+    if "memory" in message or "allocate" in message:
+        return "memory"
+    return "decode.truncated" if "truncated" in message else "decode.damaged"
 
 
 def _upright(plane: Plane, orientation: int) -> Plane:

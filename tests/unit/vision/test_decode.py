@@ -177,6 +177,29 @@ def test_memory_that_is_not_there_is_a_limit(monkeypatch: pytest.MonkeyPatch):
     assert caught.value.code == "memory"
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "TIFF"])
+def test_a_child_that_runs_out_of_address_space_says_so(kind: str):
+    """A picture within the policy but not within the child's memory: refused as such, not as damaged, and no crash."""
+    program = """
+import io, resource, sys
+from pathlib import Path
+from PIL import Image
+from facegate.codes import Refusal
+from facegate.policy import MediaLimits
+from facegate.vision.decode import decode
+file = io.BytesIO()
+Image.new("RGB", (7000, 7000)).save(file, sys.argv[1])
+size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (20 << 20),) * 2)
+try:
+    decode(file.getvalue(), MediaLimits())
+except Refusal as refusal:
+    print(refusal.code)
+"""
+    shown = subprocess.run([sys.executable, "-c", program, kind], capture_output=True, text=True, check=True)
+    assert shown.stdout == "memory\n"
+
+
 def test_a_profile_that_does_not_fit_is_dropped():
     """Too large, malformed, or for grey: gone, and the picture still decodes."""
     image = Image.fromarray(picture())
