@@ -188,7 +188,8 @@ from facegate.codes import Refusal
 from facegate.policy import MediaLimits
 from facegate.vision.decode import decode
 file = io.BytesIO()
-Image.new("RGB", (7000, 7000)).save(file, sys.argv[1])
+options = {"compression": "tiff_lzw"} if sys.argv[1] == "TIFF" else {}
+Image.new("RGB", (7000, 7000)).save(file, sys.argv[1], **options)
 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + (20 << 20),) * 2)
 try:
