@@ -1,0 +1,57 @@
+"""From a detection to all that facegate knows about a face. Child side only, and for the subject only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facegate.vision.embed import embed
+from facegate.vision.iris import IrisFinder
+from facegate.vision.mesh import Mesher
+from facegate.vision.pose import angles, five_points, rotation
+from facegate.vision.roi import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The geometry of N faces. All float32; pixels are those of the frame. Lives in the child alone.
+
+    Attributes:
+        landmarks: (N, 478, 3), x, y, z in pixels: mediapipe's 468 points of the mesh, then the irises, the person's
+            right one first.
+        presence: (N,) 0 to 1: how sure the mesh is that there is a face.
+        five_points: (N, 5, 2), x, y in pixels, as insightface orders them.
+        pose: (N, 3) yaw, pitch, roll in degrees; see `facegate.vision.pose.angles`.
+        rotation: (N, 3, 3) from the canonical face to this one; see `facegate.vision.pose.rotation`.
+        embedding: (N, 1404) of length 1; see `facegate.vision.embed.embed`.
+    """
+
+    landmarks: Floats
+    presence: Floats
+    five_points: Floats
+    pose: Floats
+    rotation: Floats
+    embedding: Floats
+
+
+class Landmarker:
+    """The networks for mesh and irises, loaded and allocated once. Single-threaded; may be forked."""
+
+    def __init__(self) -> None:
+        self._mesher = Mesher()
+        self._irises = IrisFinder()
+
+    def analyze(self, rgb: NDArray[np.uint8], boxes: Floats, keypoints: Floats) -> Landmarks:
+        """Analyze the faces given, and nobody else.
+
+        Args:
+            rgb: (H, W, 3) uint8, RGB.
+            boxes: (N, 4) float32, xyxy, pixels, from the detector.
+            keypoints: (N, 6, 2) float32, x, y, pixels, from the detector.
+        """
+        mesh, presence = self._mesher.mesh(rgb, boxes, keypoints)
+        landmarks = self._irises.add(rgb, mesh)
+        turns = rotation(landmarks)
+        return Landmarks(landmarks, presence, five_points(landmarks), angles(turns), turns, embed(landmarks, turns))
