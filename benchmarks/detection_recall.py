@@ -20,6 +20,7 @@ from fixtures import portrait, scenes
 from fixtures.backgrounds import WITHOUT_PEOPLE, picture
 from fixtures.collection import scene
 from fixtures.recall import ANGLES, SIZES, samples
+from fixtures.strangers import strangers
 
 
 def recall(detector: Detector, repeats: int) -> None:
@@ -63,6 +64,14 @@ def false_faces(detector: Detector) -> None:
         print(f"without people, {title}: {len(names)} false, {rate:.3f} a megapixel: {', '.join(names) or 'none'}")
 
 
+def others(detector: Detector) -> None:
+    """Print how many of the blurred faces of lfw_subset are found, and how many of its other pictures."""
+    for side in (30, 56, 84):
+        hits = [(len(detector.detect(rgb).boxes) > 0, is_face) for rgb, is_face in strangers(side)]
+        faces = sum(hit for hit, is_face in hits if is_face)
+        print(f"lfw_subset at {side} px: {faces} of 100 faces, {sum(hit for hit, _ in hits) - faces} of 100 others")
+
+
 def timings(detector: Detector) -> None:
     """Print the median and best times of some sizes, one thread."""
     for title, rgb, scan in (
@@ -94,4 +103,5 @@ if __name__ == "__main__":
     timings(shared_detector)
     collection(shared_detector)
     false_faces(shared_detector)
+    others(shared_detector)
     recall(shared_detector, int(sys.argv[1]) if len(sys.argv) > 1 else 10)
