@@ -43,15 +43,17 @@ class Landmarker:
         self._mesher = Mesher()
         self._irises = IrisFinder()
 
-    def analyze(self, rgb: NDArray[np.uint8], boxes: Floats, keypoints: Floats) -> Landmarks:
+    def analyze(self, rgb: NDArray[np.uint8], boxes: Floats, keypoints: Floats, *, looks: int = 1) -> Landmarks:
         """Analyze the faces given, and nobody else.
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
             boxes: (N, 4) float32, xyxy, pixels, from the detector.
             keypoints: (N, 6, 2) float32, x, y, pixels, from the detector.
+            looks: see `facegate.vision.mesh.Mesher.mesh`: 1 for mediapipe's answer to a single picture, 2 for points
+                that depend less on the boxes.
         """
-        mesh, presence = self._mesher.mesh(rgb, boxes, keypoints)
+        mesh, presence = self._mesher.mesh(rgb, boxes, keypoints, looks=looks)
         landmarks = self._irises.add(rgb, mesh)
         turns = rotation(landmarks)
         return Landmarks(landmarks, presence, five_points(landmarks), angles(turns), turns, embed(landmarks, turns))

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-# RectTransformationCalculator of mediapipe's face_detection_front_detection_to_roi.pbtxt, with square_long.
+# RectTransformationCalculator of mediapipe's face_detection_front_detection_to_roi.pbtxt and
+# face_landmark_landmarks_to_roi.pbtxt, both with square_long.
 FACE_SCALE = 1.5
+# Of the mesh, the person's right eye first: rotation_vector_start_keypoint_index and _end_ of the latter file.
+OUTER_EYE_CORNERS = (33, 263)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,18 @@ def around_faces(boxes: Floats, keypoints: Floats) -> Squares:
     return Squares(
         np.asarray(centre, np.float32), sides * np.float32(FACE_SCALE), _direction(keypoints[:, 1] - keypoints[:, 0])
     )
+
+
+def around_meshes(landmarks: Floats) -> Squares:
+    """The squares that Face Mesh looks at when it has seen the faces before: mediapipe's when it tracks a face.
+
+    Args:
+        landmarks: (N, 468, 3) float32, pixels of the frame.
+    """
+    flat = landmarks[..., :2]
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    level = _direction(flat[:, OUTER_EYE_CORNERS[1]] - flat[:, OUTER_EYE_CORNERS[0]])
+    return Squares(np.asarray((low + high) / 2, np.float32), (high - low).max(axis=1) * np.float32(FACE_SCALE), level)
 
 
 def around_segments(start: Floats, end: Floats, scale: float) -> Squares:
