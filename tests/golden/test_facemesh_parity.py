@@ -6,7 +6,7 @@ Errors are distances in x and y, in per cent of the distance between the centres
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Picture:
 
 
 @pytest.fixture(scope="module")
-def pictures() -> Iterator[list[Picture]]:
+def pictures() -> list[Picture]:
     """All variants; fails if one is not the picture that mediapipe saw."""
     detector = Detector()
     parts = ("mesh", "settled", "refined", "boxes", "keypoints")
@@ -57,7 +57,7 @@ def pictures() -> Iterator[list[Picture]]:
             theirs = {part: golden[f"{name}|{part}".replace("/", "|")] for part in parts}
             found.append(Picture(name, rgb, theirs, {scan: detector.detect(rgb, scan=scan) for scan in SCANS}))
     assert len(found) == len(digests)
-    yield found
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_as_many_faces_as_mediapipe(pictures: list[Picture], scan: str) -> None:
 
 
 def test_mesh_from_mediapipes_own_boxes(pictures: list[Picture], landmarker: Landmarker) -> None:
-    """The detector aside, what is left is how a crop is cut and how points are mapped: a tenth of the bar, z as well."""
+    """The detector aside, what is left is how crops are cut and points mapped: a tenth of the bar, z as well."""
     rows = []
     for p in pictures:
         ours = landmarker.analyze(p.rgb, p.golden["boxes"], p.golden["keypoints"]).landmarks[0, :468]
@@ -113,8 +113,8 @@ def test_mesh_of_everyone_scan(pictures: list[Picture], landmarker: Landmarker) 
     """From boxes that are not mediapipe's, our points settle where mediapipe's do.
 
     The answer of static_image_mode is no yardstick here: it hangs on the tilt that the detector saw, which in turned
-    pictures is wrong by up to 12 degrees, and mediapipe leaves it by more than the bar on 43 of these 48 pictures as
-    soon as it looks again. (A single look from these boxes is off by 2.0 % in the mean and by 4.9 % at worst.)
+    pictures is wrong by more than 10 degrees, and mediapipe leaves it by more than the bar on 43 of these 48 pictures
+    as soon as it looks again. (A single look from these boxes is off by 2.0 % in the mean and by 4.9 % at worst.)
     """
     rows = []
     for p in pictures:

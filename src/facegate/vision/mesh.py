@@ -23,11 +23,11 @@ class Mesher:
         """Mesh the faces in one batch.
 
         One look is mediapipe's answer to a single picture, static_image_mode, for the same boxes. That answer hangs on
-        the detector's idea of a face's size and tilt: the same picture turned by up to 60 degrees moves mediapipe's
-        points by 1.4 to 2.6 % of the distance between the eyes, the mean of 42 turned and shrunk portraits. A second
-        look, from where the first saw the face, as mediapipe looks at the next frame of a video, forgets most of
-        that; after the fourth the points are those on which mediapipe settles when it is shown the same picture over
-        and over (mean difference 0.6 %).
+        the detector's idea of a face's size and tilt: over turned and shrunk copies of a portrait mediapipe's
+        points scatter by 1.4 and 2.6 % of the distance between the eyes (two portraits, mean of 21 copies). A second
+        look, from where the first saw the face, as mediapipe looks at the next frame of a video, brings ours to 1.3
+        and 1.4 %; after the fourth, the points are those on which mediapipe settles when it is shown the same picture
+        over and over (mean difference 0.6 %).
 
         Args:
             rgb: (H, W, 3) uint8, RGB.
