@@ -31,7 +31,8 @@ def picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def covered(path: Path) -> list[bool]:
     """Whether each known face of the picture is one colour."""
-    rgb = np.asarray(Image.open(path).convert("RGB"))
+    with Image.open(path) as image:
+        rgb = np.asarray(image.convert("RGB"))
     return [
         bool(rgb[y0 + 8 : y1 - 8, x0 + 8 : x1 - 8].reshape(-1, 3).std(axis=0).max() < 2)
         for x0, y0, x1, y1 in two_people().boxes.astype(int)
@@ -82,9 +83,11 @@ def test_demo_tells_the_whole_story(tmp_path: Path) -> None:
         "receipt.json",
     ]
     assert run("verify", tmp_path / "receipt.json").exit_code == 0
-    output = Image.open(tmp_path / "facegate-demo.png")
-    sheet = Image.open(tmp_path / "facegate-demo-sheet.png")
-    assert sheet.width > 2 * output.width
+    with (
+        Image.open(tmp_path / "facegate-demo.png") as output,
+        Image.open(tmp_path / "facegate-demo-sheet.png") as sheet,
+    ):
+        assert sheet.width > 2 * output.width
     stages = json.loads(run("demo", "--out", tmp_path, "--json").output)["stages"]
     assert [stage["name"] for stage in stages][-2:] == ["finish", "verify"]
 
