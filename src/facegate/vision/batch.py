@@ -14,27 +14,34 @@ MAX_BATCH = 16
 
 
 class CropNetwork:
-    """One network that takes (N, size, size, 3) RGB float32, 0 to 1. One thread; batch 1 is allocated in advance.
+    """One network that takes (N, size, size, 3) RGB float32, 0 to 1. One thread.
 
     Attributes:
         size: edge of the input, pixels.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, batch: int = 1) -> None:
         """Load and allocate.
 
         Args:
             name: as `facegate.vision.models.weights` takes it.
+            batch: how many crops to allocate memory for; another number costs a new allocation.
 
         Raises:
             AnalysisError: the weights are missing or not those that were shipped.
         """
         self.size = table()[name].input[1]
         self._interpreter = Interpreter(model_content=weights(name), num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._batch = 1
         self._input = int(self._interpreter.get_input_details()[0]["index"])
+        self._batch = 0
+        self._allocate(batch)
         self._outputs = {item["name"]: int(item["index"]) for item in self._interpreter.get_output_details()}
+
+    def _allocate(self, batch: int) -> None:
+        if batch != self._batch:
+            self._interpreter.resize_tensor_input(self._input, (batch, self.size, self.size, 3))
+            self._interpreter.allocate_tensors()
+            self._batch = batch
 
     def __call__(self, rgb: NDArray[np.uint8], to_frame: Floats, *outputs: str) -> list[Floats]:
         """Cut the crops out and run.
@@ -52,10 +59,7 @@ class CropNetwork:
 
     def _run(self, rgb: NDArray[np.uint8], to_frame: Floats, outputs: tuple[str, ...]) -> list[Floats]:
         count = len(to_frame)
-        if count != self._batch:
-            self._interpreter.resize_tensor_input(self._input, (count, self.size, self.size, 3))
-            self._interpreter.allocate_tensors()
-            self._batch = count
+        self._allocate(count)
         # Straight into the input's memory. The view must not outlive this loop: LiteRT refuses to run while one exists.
         pixels = self._interpreter.tensor(self._input)()
         for row, one in zip(pixels, to_frame, strict=True):

@@ -31,7 +31,7 @@ class IrisFinder:
     """MediaPipe's Iris network. Single-threaded."""
 
     def __init__(self) -> None:
-        self._network = CropNetwork("iris_landmark")
+        self._network = CropNetwork("iris_landmark", batch=2)
 
     def add(self, rgb: NDArray[np.uint8], mesh: Floats) -> Floats:
         """The mesh with the irises, both eyes of all faces in one batch.

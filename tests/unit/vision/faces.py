@@ -48,7 +48,7 @@ def analyzed(name: str, looks: int = 1) -> Landmarks:
 
 
 def crowd(count: int) -> Seen:
-    """`count` faces in one picture, for batches: the astronaut in columns, further down and in a larger box each time."""
+    """`count` faces in one picture, for batches: the astronaut in columns, each lower and in a larger box."""
     one = seen()["astronaut/upright/2"]
     height, width = one.rgb.shape[:2]
     rgb = np.zeros((height + count * 3, width * count, 3), np.uint8)
