@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from facegate.vision.landmarks import Landmarker
 from PIL import Image
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -17,6 +16,7 @@ from facegate.redact.image import redact
 from facegate.vision import models
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detector
+from facegate.vision.landmarks import Landmarker
 from fixtures.portraits import portrait
 
 cv2.setNumThreads(1)

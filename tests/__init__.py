@@ -1,0 +1,1 @@
+"""The tests; what many share is in conftest.py."""

@@ -19,6 +19,7 @@ from facegate.errors import (
 from facegate.memory.arena import Product
 from facegate.memory.region import Region, Wiped, page_ceil
 from facegate.memory.window import Window
+from facegate.receipt import Outcome
 from facegate.sandbox.child import Child
 
 
@@ -31,7 +32,7 @@ class Ending:
         error: class name of the error that ended it, or None.
     """
 
-    outcome: str
+    outcome: Outcome
     error: str | None = None
 
 
@@ -208,7 +209,7 @@ def _closed(ending: Ending, request_id: str) -> RequestClosedError:
     return RequestClosedError(f"The request is over: {ending.outcome}.", request_id=request_id)
 
 
-def _outcome_of(error: SandboxError) -> str:
+def _outcome_of(error: SandboxError) -> Outcome:
     if isinstance(error, SandboxTimeoutError):
         return "timeout"
     return "child-crashed" if isinstance(error, (ChildCrashedError, ProtocolError)) else "exception"

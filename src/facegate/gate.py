@@ -21,7 +21,7 @@ from facegate.deadlines import Deadlines
 from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
 from facegate.memory.region import Wiped
 from facegate.policy import Policy
-from facegate.receipt import Closed, Opened, Protection, PurgeReport, Receipt, Signer, open_receipt
+from facegate.receipt import Closed, Opened, Outcome, Protection, PurgeReport, Receipt, Signer, open_receipt
 from facegate.request import Request
 from facegate.sandbox.pool import SparePool
 
@@ -208,7 +208,7 @@ class Gate:
             bytes_nonzero=sum(each.bytes_nonzero for each in wiped),
             residuals=residuals,
         )
-        outcome = "purge-failed" if residuals else ending.outcome
+        outcome: Outcome = "purge-failed" if residuals else ending.outcome
         closed = Closed(
             outcome=outcome,
             error=ending.error,

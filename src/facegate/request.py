@@ -23,7 +23,7 @@ from facegate.media import ImageUpload, Output, Picture, RedactedImage, Source, 
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.region import Region
 from facegate.policy import MediaLimits
-from facegate.receipt import Receipt
+from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 
 SCANS = ("everyone", "large")
@@ -307,7 +307,7 @@ class Request:
         if self._custody is not None:
             self._custody.end(Ending("cancelled"))
 
-    def kill(self, outcome: str, error: str) -> None:
+    def kill(self, outcome: Outcome, error: str) -> None:
         """End the child at once, without waiting for purge, which `close` must do; for callers that may not block."""
         if self._custody is not None:
             self._custody.kill(Ending(outcome, error))

@@ -6,11 +6,11 @@ import sys
 
 import cv2
 from contender import serve
-from facegate.vision.landmarks import Landmarker
 
 from facegate.policy import MediaLimits
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detector
+from facegate.vision.landmarks import Landmarker
 
 cv2.setNumThreads(1)
 detector, landmarker, limits = Detector(), Landmarker(), MediaLimits()

@@ -37,9 +37,7 @@ def table() -> dict[str, Model]:
     text = resources.files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
     rows: dict[str, dict[str, Any]] = tomllib.loads(text)["models"]
     return {
-        name.removesuffix(".tflite"): Model(
-            name, row["version"], row["license"], row["sha256"], tuple(row["input"])
-        )
+        name.removesuffix(".tflite"): Model(name, row["version"], row["license"], row["sha256"], tuple(row["input"]))
         for name, row in rows.items()
     }
 
