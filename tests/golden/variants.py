@@ -21,14 +21,38 @@ _ONE = 1 << 16  # fixed point of coordinates
 _WEIGHT_BITS = 8  # of the bilinear weights
 
 
+def in_upright(name: str, points: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Points of an upright or turned variant where they are in the portrait that it was made of.
+
+    Args:
+        name: e.g. ``"hopper/turned+30/2"``.
+        points: (P, 2) float32, x, y, pixels of the variant.
+
+    Returns:
+        (P, 2) float64, x, y, pixels of the portrait.
+    """
+    who, pose, shrink = name.split("/")
+    # The centre of a cell's first pixel is half a cell less half a pixel away from the cell's.
+    grown = points.astype(np.float64) * int(shrink) + (int(shrink) - 1) / 2
+    angle = math.radians(int(pose.removeprefix("turned"))) if pose != "upright" else 0.0
+    back = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    return (grown - _centre(who)) @ back.T + _centre(who)
+
+
+def _centre(who: str) -> tuple[int, int]:
+    x0, y0, x1, y1 = HEADS[who].box
+    return round((x0 + x1) / 2), round((y0 + y1) / 2)
+
+
 def variants() -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """Name and picture, (H, W, 3) uint8 RGB C-contiguous, of every variant of both portraits."""
     for who in PORTRAITS:
         upright = portrait(who)
-        x0, y0, x1, y1 = HEADS[who].box
-        centre = (round((x0 + x1) / 2), round((y0 + y1) / 2))
+        left, top = HEADS[who].box[:2]
         poses = {"upright": upright, "mirrored": np.ascontiguousarray(upright[:, ::-1])}
-        poses |= {f"turned{angle:+d}": turned(upright, angle, centre) for angle in ANGLES}
+        # Close to two borders: a part of what the mesh looks at is beyond them.
+        poses["cut"] = np.ascontiguousarray(upright[round(top) :, round(left) :])
+        poses |= {f"turned{angle:+d}": turned(upright, angle, _centre(who)) for angle in ANGLES}
         for pose, rgb in poses.items():
             for shrink in SHRINKS:
                 yield f"{who}/{pose}/{shrink}", shrunk(rgb, shrink)

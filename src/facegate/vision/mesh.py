@@ -24,9 +24,9 @@ class Mesher:
 
         One look is mediapipe's answer to a single picture, static_image_mode, for the same boxes. That answer hangs on
         the detector's idea of a face's size and tilt: over turned and shrunk copies of a portrait mediapipe's
-        points scatter by 1.4 and 2.6 % of the distance between the eyes (two portraits, mean of 21 copies). A second
-        look, from where the first saw the face, as mediapipe looks at the next frame of a video, brings ours to 1.3
-        and 1.4 %; after the fourth, the points are those on which mediapipe settles when it is shown the same picture
+        points scatter by 2.6 and 1.3 % of the distance between the eyes (two portraits, 21 copies of each). A second
+        look, from where the first saw the face, as mediapipe looks at the next frame of a video, brings ours to 1.4
+        and 1.3 %; after the fourth, the points are those on which mediapipe settles when it is shown the same picture
         over and over (mean difference 0.6 %).
 
         Args:

@@ -56,15 +56,16 @@ def test_irises_do_not_matter() -> None:
 
 
 def test_same_person_is_nearer_than_the_other() -> None:
-    """Between turned, mirrored and shrunk pictures of one person, and to the other's, with two looks.
+    """Between turned, mirrored, cut and shrunk pictures of one person, and to the other's, with two looks.
 
-    Measured: at most 0.025 between pictures of one person, at least 0.08 between the two. With a single look the two
-    ranges overlap (0.09 and 0.06): what the detector sees of tilt and size ends up in the shape.
+    Measured: at most 0.038 between pictures of one person (0.024 without those cut), at least 0.073 between the two.
+    With a single look the two ranges overlap (0.09 and 0.06): what the detector sees of tilt and size ends up in the
+    shape.
     """
     people = {who: np.concatenate([analyzed(n, 2).embedding for n in NAMES if n.startswith(who)]) for who in WHO}
     same = max(float(_distances(vectors, vectors).max()) for vectors in people.values())
     other = float(_distances(*people.values()).min())
-    assert same < other / 2, (same, other)
+    assert 1.5 * same < other, (same, other)
 
 
 WHO = ("astronaut", "hopper")
