@@ -10,6 +10,8 @@ from facegate.errors import FacegateError, RequestClosedError
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
 
+_PATIENCE = 0.015  # seconds
+
 
 class SparePool:
     """A zygote and its waiting children; a dead zygote is replaced. Thread-safe.
@@ -76,6 +78,10 @@ class SparePool:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closing.is_set() or len(self._spares) < self._size)
+                # While another spare waits, a moment's patience keeps the new one's warming-up off the cores on which
+                # the request that took the last is at work.
+                while self._spares and not self._closing.is_set() and self._changed.wait(_PATIENCE):
+                    pass
                 if self._closing.is_set():
                     return
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.

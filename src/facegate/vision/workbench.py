@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import mmap
+import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facegate.codes import Refusal
-from facegate.memory.arena import MAX_FACES, slot
+from facegate.memory.arena import ARENA_BYTES, MAX_FACES, slot
 from facegate.policy import MediaLimits
 from facegate.redact.image import redact
 from facegate.vision import models
@@ -25,6 +26,13 @@ from facegate.vision.encode import encode
 from facegate.vision.frame import Frame
 from facegate.vision.landmarks import Landmarker
 from facegate.vision.subject import index_of_same, select
+
+# A face that is not there, at about the places where a face has its eyes, nose, mouth and ears.
+_IN_SAMPLE = Detections(
+    np.array([[128, 128, 384, 384]], np.float32),
+    np.ones(1, np.float32),
+    128 + 256 * np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32),
+)
 
 
 @dataclass(slots=True)
@@ -47,28 +55,42 @@ class Workbench:
     detector: Detector = field(default_factory=Detector)
     landmarker: Landmarker = field(default_factory=Landmarker)
     _uploads: dict[int, _Upload] = field(default_factory=dict)
-    _arena: memoryview = field(default_factory=lambda: memoryview(b""))
+    # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
+    _arena: memoryview = field(default_factory=lambda: memoryview(bytearray(ARENA_BYTES)))
+    _sample: int = -1
+    _sample_bytes: int = 0
 
     def __post_init__(self) -> None:
         # A thread pool in the zygote would make it unable to fork.
         cv2.setNumThreads(1)
+        # What to warm up with, made now: once locked down, nothing may be written, not even to an anonymous file.
+        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+        encoded = io.BytesIO()
+        Image.fromarray(noise).resize((512, 512), Image.Resampling.BICUBIC).save(encoded, "JPEG", quality=95)
+        self._sample = os.memfd_create("facegate-sample", os.MFD_CLOEXEC)
+        self._sample_bytes = os.write(self._sample, encoded.getvalue())
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
         return {name: model.sha256 for name, model in models.table().items()}
 
     def warm(self) -> None:
-        """Run the whole path on synthetic pixels, so that a request meets neither first-time work nor cold pages."""
-        noise = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
-        encoded = io.BytesIO()
-        Image.fromarray(noise).save(encoded, "JPEG")
-        rgb = decode(encoded.getvalue(), MediaLimits()).rgb
-        self.detector.detect(rgb, scan="large")
+        """Take the way of a request on synthetic pixels, so that none meets first-time work or cold pages.
+
+        Measured in a fresh fork (512x512 JPEG, coarse scan): the first request takes 17.5 ms unwarmed, 8.9 ms when the
+        engines alone have run, 8.0 ms when the commands themselves have: as long as every later one.
+        """
+        admit = {"do": "admit", "upload": 0, "bytes": self._sample_bytes, "limits": MediaLimits().as_dict()}
+        self.perform(admit, [self._sample])
+        rgb = self._uploads[0].frame.rgb
         self.detector.detect(rgb, scan="everyone")
-        box = np.array([[128, 128, 384, 384]], np.float32)
-        # Six key points about where a face in that box has them: right eye, left eye, nose, mouth, ears.
-        at = np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32)
-        self.landmarker.analyze(rgb, box, 128 + 256 * at)
+        for _ in range(2):
+            self.perform(admit, [self._sample])
+            self.detector.detect(rgb, scan="large")
+            self._uploads[0].faces, self._uploads[0].scan = _IN_SAMPLE, "everyone"
+            self.perform({"do": "analyze", "upload": 0, "subject": 0, "scan": "everyone"}, [])
+        self._uploads.clear()
+        np.frombuffer(self._arena, np.uint8)[:] = 0
 
     def begin(self, arena: memoryview) -> None:
         """Take the writable map of the request's arena."""
