@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.landmarks import Landmarker
+from facegate.vision.subject import mesh_input
 from fixtures.portraits import PORTRAITS
 from tests.golden.variants import digest, in_upright, variants
 
@@ -107,6 +108,20 @@ def test_mesh_of_large_scan(pictures: list[Picture], landmarker: Landmarker) -> 
         faces = p.detected["large"]
         ours = landmarker.analyze(p.rgb, faces.boxes[:1], faces.keypoints[:1]).landmarks[0]
         rows.append((p.name, p.error(ours[:468], p.golden["mesh"][0])))
+    judge(rows, MESH_BAR)
+
+
+@pytest.mark.parametrize("scan", SCANS)
+def test_mesh_of_the_subject(pictures: list[Picture], landmarker: Landmarker, scan: str) -> None:
+    """What a request does: after either scan the subject's points are those of FaceMesh in static_image_mode."""
+    detector = Detector()
+    rows = []
+    for p in pictures:
+        box, points = mesh_input(detector, p.rgb, p.detected[scan], 0)
+        ours = landmarker.analyze(p.rgb, box, points).landmarks[0]
+        rows.append((p.name, p.error(ours[:468], p.golden["mesh"][0])))
+        irises = p.error(ours, p.golden["refined"][0])
+        assert max(irises[RIGHT_IRIS].mean(), irises[LEFT_IRIS].mean()) <= IRIS_BAR, p.name
     judge(rows, MESH_BAR)
 
 

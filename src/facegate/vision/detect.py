@@ -62,11 +62,13 @@ class Detector:
         """
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ShapeError(f"rgb must be (H, W, 3) uint8, got {rgb.shape} {rgb.dtype}.")
-        if scan == "large":
-            faces = merge(self._whole(rgb, LARGE_MIN_SCORE))
-            if len(faces):
-                return _sorted(faces)
+        if scan == "large" and len((faces := self.glance(rgb)).boxes):
+            return faces
         return _sorted(self._everyone(rgb))
+
+    def glance(self, rgb: NDArray[np.uint8]) -> Detections:
+        """One look at the whole frame, as mediapipe's FaceMesh takes it; it may show nobody."""
+        return _sorted(merge(self._whole(rgb, LARGE_MIN_SCORE)))
 
     def _whole(self, rgb: NDArray[np.uint8], min_score: float) -> Candidates:
         """The whole frame, letterboxed as by mediapipe's ImageToTensorCalculator: bilinear, no half-pixel shift."""

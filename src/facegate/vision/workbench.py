@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import mmap
 import os
@@ -25,7 +26,7 @@ from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
 from facegate.vision.frame import Frame
 from facegate.vision.landmarks import Landmarker
-from facegate.vision.subject import index_of_same, select
+from facegate.vision.subject import index_of_same, mesh_input, select
 
 # A face that is not there, at about the places where a face has its eyes, nose, mouth and ears.
 _IN_SAMPLE = Detections(
@@ -67,8 +68,11 @@ class Workbench:
         noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
         encoded = io.BytesIO()
         Image.fromarray(noise).resize((512, 512), Image.Resampling.BICUBIC).save(encoded, "JPEG", quality=95)
-        self._sample = os.memfd_create("facegate-sample", os.MFD_CLOEXEC)
+        self._sample = os.memfd_create("facegate-sample", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         self._sample_bytes = os.write(self._sample, encoded.getvalue())
+        # Every child inherits it. Were it writable, one request's child could leave something there for the next.
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self._sample, fcntl.F_ADD_SEALS, seals)
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
@@ -129,8 +133,10 @@ class Workbench:
         slot(self._arena, "boxes")[:count] = faces.boxes
         slot(self._arena, "confidence")[:count] = faces.confidence
         if subject is not None:
-            mine = slice(subject, subject + 1)
-            found = self.landmarker.analyze(upload.frame.rgb, faces.boxes[mine], faces.keypoints[mine])
+            box, points = faces.boxes[subject : subject + 1], faces.keypoints[subject : subject + 1]
+            if upload.scan == "everyone":
+                box, points = mesh_input(self.detector, upload.frame.rgb, faces, subject)
+            found = self.landmarker.analyze(upload.frame.rgb, box, points)
             for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
                 slot(self._arena, name)[...] = getattr(found, name)[0]
         return {"faces": count, "subject": subject}
