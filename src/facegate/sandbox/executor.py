@@ -30,7 +30,7 @@ class Workbench(Protocol):
         """Carry out one command; raises `Refusal` to say no. Descriptors belong to the caller."""
 
 
-def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -> int:
+def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *, warm: bool) -> int:
     """Serve one request over `channel`.
 
     Args:
@@ -38,6 +38,8 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -
         arena: descriptor of the request's arena, writable still; closed here.
         workbench: loaded in the zygote, shared copy-on-write.
         parent: the zygote's process ID.
+        warm: warm up before saying ready. After a fork the first write to each page copies it: in a spare that nobody
+            waits for, that is better done beforehand; where a request waits already, it would do the work twice.
 
     Returns:
         The exit code.
@@ -46,9 +48,8 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int) -
     if os.getppid() != parent:
         return ORPHANED  # the zygote died before the signal was armed
     workbench.begin(_map(arena))
-    # After a fork the first write to each page copies it. Doing that here, in a spare that nobody waits for, takes it
-    # out of the request.
-    workbench.warm()
+    if warm:
+        workbench.warm()
     confine.read_back()
     wire.send(channel, {"ready": True, "threads": confine.threads()})
     while True:

@@ -92,8 +92,11 @@ class Zygote:
         """Whether it still runs."""
         return self._process.poll() is None
 
-    def fork(self) -> Child:
-        """Fork a child with an arena of its own and wait until it has warmed up.
+    def fork(self, *, warm: bool) -> Child:
+        """Fork a child with an arena of its own and wait until it is ready.
+
+        Args:
+            warm: have it warm up first; for a spare, not for a request that waits.
 
         Raises:
             LockLimitError: the arena could not be locked.
@@ -103,7 +106,7 @@ class Zygote:
         ours, theirs = wire.pair()
         try:
             with theirs:
-                answer, descriptors = self._ask({"do": "fork"}, [theirs.fileno(), arena.fd])
+                answer, descriptors = self._ask({"do": "fork", "warm": warm}, [theirs.fileno(), arena.fd])
             child = Child(answer["pid"], descriptors[0], ours, arena, self.reap)
         except BaseException:
             ours.close()

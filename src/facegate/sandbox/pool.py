@@ -45,7 +45,7 @@ class SparePool:
             if child.alive:
                 return child
             discard(child)
-        return self.zygote().fork()
+        return self.zygote().fork(warm=False)
 
     def zygote(self) -> Zygote:
         """The zygote; a new one if the last has died."""
@@ -87,7 +87,7 @@ class SparePool:
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
             with suppress(FacegateError, OSError):
-                child = self.zygote().fork()
+                child = self.zygote().fork(warm=True)
             with self._changed:
                 if child is None:
                     self._changed.wait(1.0)

@@ -55,14 +55,16 @@ def _serve(control: socket.socket, worker: int, workbench: executor.Workbench) -
         except EOFError:
             return
         if command.get("do") == "fork":
-            _fork(control, worker, workbench, descriptors)
+            _fork(control, worker, workbench, descriptors, warm=command["warm"])
         elif command.get("do") == "reap":
             wire.send(control, {"status": _reap(command)})
         else:
             raise SandboxSetupError("The worker sent a command that the zygote does not know.")
 
 
-def _fork(control: socket.socket, worker: int, workbench: executor.Workbench, descriptors: list[int]) -> None:
+def _fork(
+    control: socket.socket, worker: int, workbench: executor.Workbench, descriptors: list[int], *, warm: bool
+) -> None:
     channel, arena = descriptors
     parent = os.getpid()
     pid = os.fork()
@@ -71,7 +73,7 @@ def _fork(control: socket.socket, worker: int, workbench: executor.Workbench, de
         try:
             control.close()
             os.close(worker)
-            status = executor.run(socket.socket(fileno=channel), arena, workbench, parent)
+            status = executor.run(socket.socket(fileno=channel), arena, workbench, parent, warm=warm)
         finally:
             # Never unwind into the zygote's loop, and run none of its exit handlers.
             os._exit(status)
