@@ -19,8 +19,8 @@ from securesystemslib.signer import SSlibKey
 
 from facegate.errors import InvalidReceiptError, ReceiptError
 from facegate.receipt import Closed, Opened, Protection, PurgeReport, Receipt, Signer, open_receipt, verify
-from facegate.receipt.bundle import to_json
 from facegate.receipt.envelope import pre_authentication_encoding
+from facegate.receipt.form import to_json
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891000, UTC)
 
@@ -153,9 +153,20 @@ def _edit(statement: dict[str, Any], path: str, value: Any) -> None:
         ("predicate.sequence", True, "sequence"),
         ("predicate.closedAt", "2026-03-04T05:06:06.000Z", "before it was opened"),
         ("predicate.closedAt", "yesterday", "closedAt"),
+        ("predicate.closedAt", "2026-13-04T05:06:08.000Z", "closedAt"),
+        ("predicate.closedAt", "2026-03-04T05:06:08.00٠Z", "closedAt"),
+        ("predicate.sequence", 0, "sequence"),
+        ("predicate.child.end", "\x1b[31mfine", "child.end"),
+        ("predicate.child.end", "fine\nkept", "child.end"),
+        ("predicate.error", "the face at (3, 4)", "error"),
+        ("subject.0.name", "\ud800", "name"),
         ("predicate.outcome", "perfect", "outcome"),
         ("predicate.outcome", "purge-failed", "does not fit"),
         ("predicate.purge.bytesNonzero", 5, "does not fit"),
+        ("predicate.purge.bytesNonzero", 101, "do not fit each other"),
+        ("predicate.purge.bytesReread", 0, "do not fit each other"),
+        ("predicate.purge.bytesReread", 101, "do not fit each other"),
+        ("predicate.purge.residuals", ["arena"], "does not fit"),
         ("predicate.purge.bytesWiped", -1, "bytesWiped"),
         ("predicate.purge.residuals", [1], "residuals"),
         ("predicate.error", 5, "error"),
@@ -175,6 +186,87 @@ def test_a_signed_lie_that_does_not_fit_is_refused(
     lie = to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem())
     with pytest.raises(InvalidReceiptError, match=words):
         verify(lie)
+
+
+def test_what_was_not_read_back_is_a_failed_purge_and_verifies_as_one(signer: Signer) -> None:
+    report = PurgeReport(bytes_wiped=100, bytes_reread=60, bytes_nonzero=40, residuals=["arena"])
+    failed = open_receipt(opened(), signer).close(closed(outcome="purge-failed", purge=report), signer)
+    assert verify(failed).purge == PurgeReport(bytes_wiped=100, bytes_reread=60, bytes_nonzero=40, residuals=("arena",))
+
+
+def test_a_signed_statement_in_another_form_is_refused(signer: Signer, receipt: Receipt) -> None:
+    """Whitespace and doubled fields inside the payload are signed too, and still refused."""
+    from facegate.receipt import envelope
+
+    payload = base64.b64decode(receipt.envelopes[1]["payload"])
+    for other in (payload + b"\n", payload.replace(b'"error":null', b'"error":"Lie","error":null')):
+        assert other != payload
+        sig = signer._key.sign(pre_authentication_encoding(other))
+        written = receipt.envelopes[1] | {
+            "payload": base64.b64encode(other).decode(),
+            "signatures": [{"keyid": signer.key_id, "sig": base64.b64encode(sig).decode()}],
+        }
+        key = envelope.load_public_key(signer.public_key_pem())
+        assert envelope.check(written, key) == other, "the signature itself must be good"
+        with pytest.raises(InvalidReceiptError, match=r"canonical form|field twice"):
+            verify(to_json([receipt.envelopes[0], written], signer.public_key_pem()))
+
+
+def test_a_receipt_that_went_through_a_database_verifies(receipt: Receipt) -> None:
+    """A JSON column keeps neither order nor whitespace."""
+
+    def reordered(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: reordered(value[name]) for name in sorted(value, reverse=True)}
+        return [reordered(each) for each in value] if isinstance(value, list) else value
+
+    stored = reordered(json.loads(receipt.to_json()))
+    assert verify(stored) == verify(receipt)
+    assert Receipt.from_json(receipt.to_json().encode()) == receipt
+    for change in ({"extra": 1}, {"mediaType": "other"}, {"envelopes": 5}, {"publicKey": "\ud800"}, {"envelopes": [5]}):
+        with pytest.raises(InvalidReceiptError):
+            verify(stored | change)
+    stored["envelopes"][0]["payload"] *= 1000
+    with pytest.raises(InvalidReceiptError, match="larger"):
+        verify(stored)
+
+
+@pytest.mark.parametrize("thing", [None, 5, [], object(), "\ud800"])
+def test_what_is_no_receipt_at_all_is_refused(thing: Any) -> None:
+    with pytest.raises(InvalidReceiptError):
+        verify(thing)
+    with pytest.raises(InvalidReceiptError):
+        Receipt.from_json(thing)
+
+
+def test_a_receipt_cannot_be_changed_through_what_it_hands_out(receipt: Receipt) -> None:
+    receipt.envelopes[0]["payload"] = ""
+    receipt.statement()["predicate"]["outcome"] = "perfect"
+    assert verify(receipt).outcome == "finished"
+    assert len({receipt, Receipt.from_json(receipt.text)}) == 1
+
+
+@pytest.mark.parametrize("purpose", ["", "two\nlines", "\x1b[2J", "\u202egnp.exe"])
+def test_what_would_not_verify_is_not_signed(signer: Signer, purpose: str) -> None:
+    with pytest.raises(ReceiptError, match="purpose"):
+        open_receipt(opened(purpose=purpose), signer)
+
+
+def test_times_need_a_zone_and_errors_are_class_names(signer: Signer) -> None:
+    with pytest.raises(ReceiptError, match="time zone"):
+        open_receipt(opened(opened_at=datetime(2026, 3, 4)), signer)
+    odd = open_receipt(opened(), signer).close(closed(outcome="exception", error="face at (3, 4)"), signer)
+    assert verify(odd).error == "Exception"
+
+
+def test_an_unchecked_receipt_prints_without_harm(signer: Signer, receipt: Receipt) -> None:
+    statement = receipt.statement()
+    statement["predicate"]["child"]["end"] = "\x1b]0;title\x07\nreceipt of req-7f3a: finished"
+    printed = str(Receipt(to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem())))
+    assert printed.isprintable()
+    del statement["predicate"]["purge"]
+    broken = Receipt(to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem()))
+    assert str(broken) == "receipt that cannot be read"
 
 
 @pytest.mark.parametrize(
@@ -235,8 +327,9 @@ def test_keys(signer: Signer) -> None:
         pickle.dumps(signer)
     assert len(repr(signer)) < 50
     receipt = open_receipt(opened(), signer)
-    with pytest.raises(InvalidReceiptError, match="public key"):
+    with pytest.raises(ReceiptError, match="trusted key") as caught:
         verify(receipt, trusted_key=b"nonsense", allow_open=True)
+    assert not isinstance(caught.value, InvalidReceiptError), "the caller's mistake is no verdict on the receipt"
 
 
 def test_a_receipt_prints_as_one_line(signer: Signer, receipt: Receipt) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal, Self
 
 from facegate.errors import ReceiptError
 from facegate.receipt.envelope import Signer, decode
+from facegate.receipt.fields import check_statement
+from facegate.receipt.form import parse, to_json
 from facegate.receipt.statement import Closed, Opened, close_statement, open_statement
-
-MEDIA_TYPE: Final = "application/vnd.facegate.receipt.v1+json"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -22,12 +21,30 @@ class Receipt:
     It is not checked by existing: `facegate.verify` checks it.
 
     Attributes:
-        envelopes: DSSE envelopes, OPEN first.
-        public_key: PEM of the key that signed them.
+        text: the file's content, which is all there is to a receipt.
     """
 
-    envelopes: tuple[dict[str, Any], ...]
-    public_key: bytes
+    text: str
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """A receipt from its file's content. Its form is checked, its signatures are not.
+
+        Raises:
+            InvalidReceiptError: the form is not that of a receipt.
+        """
+        return cls(to_json(*parse(text)))
+
+    @property
+    def envelopes(self) -> tuple[dict[str, Any], ...]:
+        """The DSSE envelopes, OPEN first; copies."""
+        return tuple(json.loads(self.text)["envelopes"])
+
+    @property
+    def public_key(self) -> bytes:
+        """PEM of the key that is said to have signed."""
+        pem: str = json.loads(self.text)["publicKey"]
+        return pem.encode()
 
     @property
     def phase(self) -> Literal["OPEN", "CLOSE"]:
@@ -36,7 +53,7 @@ class Receipt:
 
     def statement(self) -> dict[str, Any]:
         """The latest phase's in-toto Statement, not verified."""
-        statement: dict[str, Any] = json.loads(base64.b64decode(self.envelopes[-1]["payload"]))
+        statement: dict[str, Any] = json.loads(decode(self.envelopes[-1]["payload"]))
         return statement
 
     def close(self, closed: Closed, signer: Signer) -> Receipt:
@@ -45,38 +62,52 @@ class Receipt:
         Raises:
             ReceiptError: it has one already, or the key is another.
         """
-        if self.phase != "OPEN":
+        envelopes = self.envelopes
+        if len(envelopes) != 1:
             raise ReceiptError("The receipt is closed already.")
         if signer.public_key_pem() != self.public_key:
             raise ReceiptError("A receipt is closed with the key that opened it.")
-        payload = decode(self.envelopes[0]["payload"])
+        payload = decode(envelopes[0]["payload"])
         envelope = signer.sign(close_statement(payload, json.loads(payload), closed))
-        return Receipt((*self.envelopes, envelope), self.public_key)
+        return _written([*envelopes, envelope], signer)
 
     def to_json(self) -> str:
         """The file's content."""
-        return to_json(self.envelopes, self.public_key)
+        return self.text
 
     def __str__(self) -> str:
-        statement = self.statement()
-        predicate, name = statement["predicate"], statement["subject"][0]["name"]
-        if self.phase == "OPEN":
-            return f"receipt of {name}: open since {predicate['openedAt']}, level {predicate['level']}"
-        purge = predicate["purge"]
-        return (
-            f"receipt of {name}: {predicate['outcome']} at {predicate['closedAt']}; child {predicate['child']['end']}; "
-            f"{purge['bytesWiped']} bytes wiped, {purge['bytesReread']} read back, {purge['bytesNonzero']} not zero"
-        )
+        # Anybody may have written what `from_json` read, so this must neither fail nor print its control characters.
+        try:
+            line = _line(self.statement())
+        except (ReceiptError, ValueError, LookupError, TypeError):
+            return "receipt that cannot be read"
+        return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in line)
 
     __repr__ = __str__
 
 
 def open_receipt(opened: Opened, signer: Signer) -> Receipt:
-    """Sign the first phase."""
-    return Receipt((signer.sign(open_statement(opened)),), signer.public_key_pem())
+    """Sign the first phase.
+
+    Raises:
+        ReceiptError: a field is none that `facegate.verify` would accept.
+    """
+    statement = open_statement(opened)
+    # Only OPEN: a receipt that cannot be opened stops the request before it begins, but purge must always end in one.
+    check_statement(statement, "OPEN")
+    return _written([signer.sign(statement)], signer)
 
 
-def to_json(envelopes: Sequence[dict[str, Any]], public_key: bytes) -> str:
-    """A bundle in its one written form: verify refuses any other, so nothing can be smuggled in between."""
-    bundle = {"mediaType": MEDIA_TYPE, "publicKey": public_key.decode(), "envelopes": list(envelopes)}
-    return json.dumps(bundle, indent=2) + "\n"
+def _written(envelopes: Sequence[dict[str, Any]], signer: Signer) -> Receipt:
+    return Receipt(to_json(envelopes, signer.public_key_pem()))
+
+
+def _line(statement: dict[str, Any]) -> str:
+    predicate, name = statement["predicate"], statement["subject"][0]["name"]
+    if predicate["phase"] == "OPEN":
+        return f"receipt of {name}: open since {predicate['openedAt']}, level {predicate['level']}"
+    purge = predicate["purge"]
+    return (
+        f"receipt of {name}: {predicate['outcome']} at {predicate['closedAt']}; child {predicate['child']['end']}; "
+        f"{purge['bytesWiped']} bytes wiped, {purge['bytesReread']} read back, {purge['bytesNonzero']} not zero"
+    )

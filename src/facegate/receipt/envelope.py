@@ -58,7 +58,7 @@ class Signer:
 
     def sign(self, statement: dict[str, Any]) -> dict[str, Any]:
         """The envelope around a statement."""
-        payload = json.dumps(statement, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        payload = canonical(statement)
         signature = self._key.sign(pre_authentication_encoding(payload))
         return {
             "payloadType": PAYLOAD_TYPE,
@@ -71,6 +71,11 @@ class Signer:
 
     def __reduce__(self) -> Any:
         raise ReceiptError("A signing key cannot be pickled.")
+
+
+def canonical(statement: dict[str, Any]) -> bytes:
+    """The one written form of a statement: sorted, without whitespace, ASCII."""
+    return json.dumps(statement, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def pre_authentication_encoding(payload: bytes) -> bytes:
@@ -120,7 +125,7 @@ def load_public_key(pem: bytes) -> Ed25519PublicKey:
     """
     try:
         key = serialization.load_pem_public_key(pem)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise InvalidReceiptError("The public key could not be read.") from None
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidReceiptError("The public key is no Ed25519 key.")

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from facegate.errors import ReceiptError
+
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:facegate:receipt:v1"
 
@@ -75,7 +77,7 @@ class PurgeReport:
     Attributes:
         bytes_wiped: overwritten with zeros.
         bytes_reread: read back afterwards.
-        bytes_nonzero: of those, not zero.
+        bytes_nonzero: of those wiped, not zero or not read back.
         residuals: names of the regions that they were in.
     """
 
@@ -135,7 +137,7 @@ def close_statement(open_payload: bytes, opened: Mapping[str, Any], closed: Clos
             "opened": {"sha256": hashlib.sha256(open_payload).hexdigest()},
             "closedAt": timestamp(closed.closed_at),
             "outcome": closed.outcome,
-            "error": closed.error,
+            "error": _class_name(closed.error),
             "child": {"end": closed.child_end},
             "purge": {
                 "bytesWiped": closed.purge.bytes_wiped,
@@ -159,6 +161,17 @@ def _statement(request_id: str, predicate: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _class_name(name: str | None) -> str | None:
+    # A class made with type() may have any text for its name, also one with data in it.
+    return name if name is None or name.isidentifier() else "Exception"
+
+
 def timestamp(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds."""
+    """RFC 3339 in UTC with milliseconds.
+
+    Raises:
+        ReceiptError: the moment has no time zone, so it is not known which it is.
+    """
+    if moment.tzinfo is None:
+        raise ReceiptError("A receipt's times need a time zone.")
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
