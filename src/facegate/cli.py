@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -14,8 +12,10 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from facegate.errors import FacegateError, InvalidReceiptError
+from facegate.writing import check_targets, write_all
 
 FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 _INPUT = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -29,12 +29,24 @@ class _Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except click.UsageError as error:
+            _stop(error.format_message(), 2)
         except InvalidReceiptError as error:
             _stop(error.reason, 1)
         except FacegateError as error:
             _stop(error.reason, 2)
+        except BrokenPipeError:
+            raise  # whoever read the output has gone; click ends without a word
         except OSError as error:
             _stop(f"{error.filename or 'A file'}: {error.strerror or type(error).__name__}.", 2)
+        except BaseExceptionGroup as group:
+            # A request and its purge both failed. Other members are defects, which a traceback must show.
+            mine, others = group.split(FacegateError)
+            if others is not None or mine is None:
+                raise
+            _stop(" ".join(str(each) for each in mine.exceptions), 2)
+        except KeyboardInterrupt:
+            _stop("interrupted.", 130)  # click would say 1, which is the answer no
 
 
 def _stop(sentence: str, code: int) -> NoReturn:
@@ -53,26 +65,24 @@ def main() -> None:
 @_json_option
 def demo(out: Path, as_json: bool) -> None:
     """Keep the subject of a picture of two people, cover the other, and show what happened."""
-    from facegate.demo import run
+    from facegate.demo import FILES, run
 
     if not out.is_dir():
         raise click.BadParameter(f"the folder {out} does not exist.", param_hint="--out")
+    check_targets([out / name for name in FILES])
     story = run()
-    for name, data in story.files.items():
-        write(out / name, data)
+    files = {out / name: data for name, data in story.files.items()}
+    write_all(files)
     if as_json:
-        click.echo(
-            json.dumps({"files": [str(out / name) for name in story.files], "stages": story.as_dicts()}, indent=2)
-        )
+        click.echo(json.dumps({"files": [str(path) for path in files], "stages": story.as_dicts()}, indent=2))
         return
     table = Table("stage", "what happened", title="One request, from upload to receipt")
     table.add_column("ms", justify="right")
     for stage in story.stages:
         table.add_row(stage.name, stage.what, f"{stage.milliseconds:.1f}")
-    console = Console()
-    console.print(table)
-    for name in story.files:
-        console.print(f"wrote {out / name}", highlight=False, soft_wrap=True)
+    Console().print(table)
+    for path in files:
+        click.echo(f"wrote {path}")
 
 
 @main.command()
@@ -90,6 +100,8 @@ def redact(source: Path, output: Path, keep: str, as_json: bool, receipt: Path |
     picture_format = FORMATS.get(output.suffix.lower())
     if picture_format is None:
         raise click.BadParameter(f"the output must end in {', '.join(FORMATS)}.", param_hint="--output")
+    targets = [output] if receipt is None else [output, receipt]
+    check_targets(targets)
     quality = options.pop("quality")
     subject = _subject(keep)
 
@@ -103,14 +115,13 @@ def redact(source: Path, output: Path, keep: str, as_json: bool, receipt: Path |
         return {"faces": len(faces), "kept": int(kept is not None), "data": encoded.data}
 
     result, signed = _in_request(work)
-    write(output, result.pop("data"))
-    if receipt is not None:
-        write(receipt, signed.to_json().encode())
+    write_all(dict(zip(targets, (result.pop("data"), signed.to_json().encode()), strict=False)))
     result |= {"redacted": result["faces"] - result["kept"], "output": str(output)}
     if as_json:
         click.echo(json.dumps(result))
     else:
-        click.echo(f"{result['faces']} faces: {result['kept']} kept, {result['redacted']} covered; wrote {output}")
+        faces = "1 face" if result["faces"] == 1 else f"{result['faces']} faces"
+        click.echo(f"{faces}: {result['kept']} kept, {result['redacted']} covered; wrote {output}")
         click.echo(str(signed))
 
 
@@ -134,16 +145,16 @@ def inspect(source: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
         return
-    table = Table("face", title=f"{source.name}: {result['format']}, {result['width']} x {result['height']} pixels")
+    title = f"{source.name}: {result['format']}, {result['width']} x {result['height']} pixels"
+    table = Table("face", title=Text(title))  # a name may hold brackets, which are markup in plain strings
     for heading in ("x", "y", "width", "height", "confidence"):
         table.add_column(heading, justify="right")
     for index, face in enumerate(result["faces"]):
         x0, y0, x1, y1 = face["xyxy"]
         row = (f"{x0:.0f}", f"{y0:.0f}", f"{x1 - x0:.0f}", f"{y1 - y0:.0f}", f"{face['confidence']:.2f}")
         table.add_row(str(index), *row)
-    console = Console()
-    console.print(table)
-    console.print(str(signed), highlight=False)
+    Console().print(table)
+    click.echo(str(signed))
 
 
 @main.command()
@@ -153,51 +164,66 @@ def inspect(source: Path, as_json: bool) -> None:
 @_json_option
 def verify(source: Path, key: Path | None, allow_open: bool, as_json: bool) -> None:
     """Check a receipt's form, signatures and phases."""
+    from facegate.receipt import MAX_BYTES
     from facegate.receipt import verify as check
 
-    trusted = None if key is None else key.read_bytes()
-    verified = check(source.read_bytes(), trusted_key=trusted, allow_open=allow_open)
+    trusted = None if key is None else _read(key, MAX_BYTES)
+    try:
+        verified = check(_read(source, MAX_BYTES), trusted_key=trusted, allow_open=allow_open)
+    except InvalidReceiptError as error:
+        if as_json:
+            click.echo(json.dumps({"valid": False, "reason": error.reason}))
+        raise
     if as_json:
-        click.echo(json.dumps({"pinned": verified.pinned, "keyId": verified.key_id, "statements": verified.statements}))
+        click.echo(
+            json.dumps(
+                {
+                    "valid": True,
+                    "pinned": verified.pinned,
+                    "keyId": verified.key_id,
+                    "statements": verified.statements,
+                }
+            )
+        )
         return
-    table = Table("field", "value", title="Verified by these checks: form, signatures, fit of the two phases")
+    _show(verified)
+
+
+def _show(verified: Any) -> None:
+    table = Table("field", title="Verified by these checks: form, signatures, fit of the two phases")
+    table.add_column("value", overflow="fold")  # a digest that ends in three dots is none
     opened = verified.statements[0]["predicate"]
-    for field, value in [
+    ending = verified.outcome or "still open"
+    rows = [
         ("request", verified.request_id),
         ("purpose", verified.purpose),
-        ("outcome", verified.outcome or "still open"),
+        ("outcome", ending if verified.error is None else f"{ending} ({verified.error})"),
         ("opened", verified.opened_at),
         ("closed", verified.closed_at or "-"),
         ("child", verified.child_end or "-"),
         ("level", verified.level),
         ("protections", ", ".join(f"{each['name']} {each['state']}" for each in opened["protections"])),
         ("policy", opened["policy"]["sha256"]),
-    ]:
-        table.add_row(field, value)
+        *((f"model {name}", model["sha256"]) for name, model in opened["models"].items()),
+    ]
     if verified.purge is not None:
         purge = verified.purge
         counts = f"{purge.bytes_wiped} bytes wiped, {purge.bytes_reread} read back, {purge.bytes_nonzero} not zero"
-        table.add_row("purge", counts)
-    console = Console()
-    console.print(table)
-    whose = "the key that you named" if verified.pinned else "a key that was not pinned, so anybody may have made it"
-    console.print(f"intact; signed by {whose}: {verified.key_id}", highlight=False, soft_wrap=True)
+        rows.append(("purge", f"{counts}: {', '.join(purge.residuals)}" if purge.residuals else counts))
+    for field, value in rows:
+        # As Text: whoever wrote the receipt must not be able to write markup, and with it our verdict.
+        table.add_row(Text(field), Text(value))
+    Console().print(table)
+    if verified.pinned:
+        click.echo(f"intact; signed by the key that you named, {verified.key_id}")
+    else:
+        click.echo(f"intact; signed by key {verified.key_id}, which was not pinned: anybody may have made it")
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        # mkstemp makes the file private; what the user asked for gets the mode of any new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # noqa: PTH101
-        os.replace(name, path)  # noqa: PTH105
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise
+def _read(path: Path, limit: int) -> bytes:
+    """A file's content, as far as it takes to see that it is too long."""
+    with path.open("rb") as file:
+        return file.read(limit + 1)
 
 
 def _in_request(work: Callable[[Any], dict[str, Any]]) -> tuple[dict[str, Any], Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +15,15 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import facegate
+from facegate import demo
 from facegate.cli import main
+from facegate.errors import OutputError, PurgeError
+from facegate.receipt import PurgeReport, open_receipt
+from facegate.receipt.form import to_json
+from facegate.writing import write_all
 from fixtures.collection import two_people
 from tests.conftest import encode
+from tests.unit.test_receipt import closed, opened
 
 
 def run(*arguments: object) -> Result:
@@ -88,6 +96,12 @@ def test_demo_tells_the_whole_story(tmp_path: Path) -> None:
         Image.open(tmp_path / "facegate-demo-sheet.png") as sheet,
     ):
         assert sheet.width > 2 * output.width
+        after = np.asarray(output.convert("RGB")).astype(int)
+    before = np.asarray(demo.two_people()).astype(int)
+    astronaut, portrait = (slice(140, 210), slice(250, 320)), (slice(240, 310), slice(715, 785))
+    assert abs(after[astronaut] - before[astronaut]).mean() < 4, "the subject is as she was, but for one JPEG"
+    assert after[portrait].reshape(-1, 3).std(axis=0).max() == 0, "the bystander is one colour"
+    assert before[portrait].reshape(-1, 3).std(axis=0).max() > 20
     stages = json.loads(run("demo", "--out", tmp_path, "--json").output)["stages"]
     assert [stage["name"] for stage in stages][-2:] == ["finish", "verify"]
 
@@ -102,10 +116,18 @@ def test_verify_says_no_with_1(picture: Path, tmp_path: Path) -> None:
     key = tmp_path / "other.pem"
     key.write_bytes(facegate.Signer.generate().public_key_pem())
     assert run("verify", receipt, "--key", key).exit_code == 1
+    assert run("verify", receipt, "--key", receipt).exit_code == 2, "a key that is none says nothing of the receipt"
+    own = tmp_path / "own.pem"
+    own.write_text(json.loads(receipt.read_text())["publicKey"])
+    pinned = run("verify", receipt, "--key", own)
+    assert pinned.exit_code == 0
+    assert "the key that you named" in pinned.output
     text = receipt.read_text()
     receipt.write_text(text.replace('"publicKey"', '"publickey"'))
     bad = run("verify", receipt)
     assert (bad.exit_code, bad.output.count("\n")) == (1, 1)
+    answer = run("verify", receipt, "--json")
+    assert (answer.exit_code, json.loads(answer.stdout)["valid"]) == (1, False)
     receipt.write_text("")
     assert run("verify", receipt).exit_code == 1
 
@@ -118,6 +140,12 @@ def test_verify_says_no_with_1(picture: Path, tmp_path: Path) -> None:
         ["redact", "{folder}", "-o", "{out}"],
         ["redact", "{picture}", "-o", "{tiff}"],
         ["redact", "{picture}", "-o", "{nowhere}"],
+        ["redact", "{picture}", "-o", "{out}", "--receipt", "{nowhere}"],
+        ["redact", "{picture}", "-o", "{out}", "--receipt", "{out}"],
+        ["redact", "{picture}", "-o", "{out}", "--receipt", "{around}"],
+        ["redact", "{picture}", "-o", "{out}", "--receipt", "/dev/null"],
+        ["redact", "{picture}", "-o", "{out}", "--margin", "nan"],
+        ["redact", "{picture}", "-o", "{out}", "--keep", "nan,nan"],
         ["redact", "{picture}"],
         ["redact", "{picture}", "-o", "{out}", "--keep", "7"],
         ["redact", "{picture}", "-o", "{out}", "--keep", "1,1"],
@@ -142,12 +170,15 @@ def test_bad_input_is_2_with_one_sentence_and_nothing_left(picture: Path, tmp_pa
         "out": tmp_path / "out.png",
         "tiff": tmp_path / "out.tiff",
         "nowhere": tmp_path / "nowhere" / "out.png",
+        "around": tmp_path / ".." / tmp_path.name / "out.png",
     }
     result = run(*(each.format(**places) for each in arguments))
     assert result.exit_code == 2, result.output
     assert result.exception is None or isinstance(result.exception, SystemExit)
-    assert result.output.strip()
-    assert "Traceback" not in result.output
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert ".facegate-" not in result.stderr, "the name of a temporary file tells the user nothing"
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert [path.name for path in tmp_path.iterdir()] == ["text.png"]
 
 
@@ -162,12 +193,85 @@ def test_the_installed_command_speaks_on_stderr(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from facegate import cli
-
     path = tmp_path / "out.png"
-    cli.write(path, b"old")
-    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
-    with pytest.raises(OSError, match="full"):
-        cli.write(path, b"new")
+    write_all({path: b"old"})
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OutputError, match=r"out.png could not be written: No space left"):
+        write_all({path: b"new"})
     assert path.read_bytes() == b"old"
     assert [each.name for each in tmp_path.iterdir()] == ["out.png"]
+
+
+def test_none_is_written_when_one_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture without its receipt would be a result that nothing vouches for."""
+    from facegate import writing
+
+    stage = writing._stage
+    monkeypatch.setattr(
+        writing,
+        "_stage",
+        lambda path, data: stage(path, data) if path.suffix == ".png" else (_ for _ in ()).throw(OSError(28, "full")),
+    )
+    with pytest.raises(OutputError, match=r"receipt.json could not be written: full"):
+        write_all({tmp_path / "out.png": b"picture", tmp_path / "receipt.json": b"receipt"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_brackets_in_a_name_are_no_markup(picture: Path, tmp_path: Path) -> None:
+    """Rich reads ``[/b]`` as the end of something, and fails."""
+    folder = tmp_path / "[" / "b]"
+    folder.mkdir(parents=True)
+    source = folder / "[red]a.png"
+    source.write_bytes(picture.read_bytes())
+    shown = run("inspect", source)
+    assert shown.exit_code == 0, shown.output
+    assert "[red]a.png" in shown.output
+    assert run("redact", source, "-o", folder / "out.png").exit_code == 0
+    assert run("demo", "--out", folder).exit_code == 0
+
+
+def test_a_receipt_cannot_write_the_verdict_on_itself(tmp_path: Path) -> None:
+    """What an unpinned receipt holds is anybody's text: it is shown as it is, and orders the terminal nothing."""
+    signer = facegate.Signer.generate()
+    path = tmp_path / "receipt.json"
+    path.write_text(open_receipt(opened(purpose="[/x] [red]intact[/red]"), signer).close(closed(), signer).to_json())
+    shown = run("verify", path)
+    assert shown.exit_code == 0, shown.output
+    assert "[/x] [red]intact[/red]" in shown.output
+    statement = json.loads(json.dumps(facegate.verify(path.read_bytes()).statements[0]))
+    statement["predicate"]["purpose"] = "\x1b]0;title\x07"
+    path.write_text(to_json([signer.sign(statement)], signer.public_key_pem()))
+    refused = run("verify", path, "--allow-open")
+    assert refused.exit_code == 1
+    assert "\x1b" not in refused.output
+
+
+def test_a_failed_purge_is_shown_with_its_residuals(tmp_path: Path) -> None:
+    signer = facegate.Signer.generate()
+    report = PurgeReport(bytes_wiped=100, bytes_reread=60, bytes_nonzero=40, residuals=["arena"])
+    path = tmp_path / "receipt.json"
+    failed = open_receipt(opened(), signer).close(
+        closed(outcome="purge-failed", error="PurgeError", purge=report), signer
+    )
+    path.write_text(failed.to_json())
+    words = " ".join(run("verify", path).output.split())
+    for each in ("purge-failed (PurgeError)", "40 not zero", "arena"):
+        assert each in words
+
+
+def test_an_interrupt_is_not_the_answer_no(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facegate.Gate", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert run("inspect", picture).exit_code == 130
+    monkeypatch.undo()
+    both = BaseExceptionGroup("both", [OutputError("It failed."), PurgeError("So did its purge.")])
+    monkeypatch.setattr("facegate.Gate", lambda *_, **__: (_ for _ in ()).throw(both))
+    result = run("inspect", picture)
+    assert (result.exit_code, result.stderr) == (2, "facegate: It failed. So did its purge.\n")
+
+
+def test_an_endless_file_is_not_read_to_its_end() -> None:
+    assert run("verify", "/dev/zero").exit_code == 1
+    assert run("inspect", "/dev/zero").exit_code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import pickle
 from collections.abc import Callable
@@ -150,12 +151,13 @@ def _edit(statement: dict[str, Any], path: str, value: Any) -> None:
         ("predicate.opened.sha256", "00" * 32, "another OPEN"),
         ("predicate.gate", "other", "differ in gate"),
         ("predicate.sequence", 8, "differ in sequence"),
-        ("predicate.sequence", True, "sequence"),
+        ("predicate.sequence", True, "predicate.sequence"),
         ("predicate.closedAt", "2026-03-04T05:06:06.000Z", "before it was opened"),
         ("predicate.closedAt", "yesterday", "closedAt"),
         ("predicate.closedAt", "2026-13-04T05:06:08.000Z", "closedAt"),
         ("predicate.closedAt", "2026-03-04T05:06:08.00٠Z", "closedAt"),
-        ("predicate.sequence", 0, "sequence"),
+        ("predicate.sequence", 0, "predicate.sequence"),
+        ("predicate.purge.bytesNonzero", False, "purge.bytesNonzero"),
         ("predicate.child.end", "\x1b[31mfine", "child.end"),
         ("predicate.child.end", "fine\nkept", "child.end"),
         ("predicate.error", "the face at (3, 4)", "error"),
@@ -199,7 +201,10 @@ def test_a_signed_statement_in_another_form_is_refused(signer: Signer, receipt: 
     from facegate.receipt import envelope
 
     payload = base64.b64decode(receipt.envelopes[1]["payload"])
-    for other in (payload + b"\n", payload.replace(b'"error":null', b'"error":"Lie","error":null')):
+    for other, words in (
+        (payload + b"\n", "canonical form"),
+        (payload.replace(b'"error":null', b'"error":"Lie","error":null'), "field twice"),
+    ):
         assert other != payload
         sig = signer._key.sign(pre_authentication_encoding(other))
         written = receipt.envelopes[1] | {
@@ -208,7 +213,7 @@ def test_a_signed_statement_in_another_form_is_refused(signer: Signer, receipt: 
         }
         key = envelope.load_public_key(signer.public_key_pem())
         assert envelope.check(written, key) == other, "the signature itself must be good"
-        with pytest.raises(InvalidReceiptError, match=r"canonical form|field twice"):
+        with pytest.raises(InvalidReceiptError, match=words):
             verify(to_json([receipt.envelopes[0], written], signer.public_key_pem()))
 
 
@@ -304,6 +309,14 @@ def test_phases_cannot_be_swapped_doubled_or_taken_from_another_request(signer: 
     ):
         with pytest.raises(InvalidReceiptError):
             verify(to_json(envelopes, signer.public_key_pem()), allow_open=True)
+
+
+def test_close_of_another_request_of_the_same_gate_is_refused(signer: Signer, receipt: Receipt) -> None:
+    """Its digest of OPEN and its number fit; its subject, with a right digest of its own, does not."""
+    statement = receipt.statement()
+    statement["subject"] = [{"name": "req-other", "digest": {"sha256": hashlib.sha256(b"req-other").hexdigest()}}]
+    with pytest.raises(InvalidReceiptError, match="different requests"):
+        verify(to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem()))
 
 
 def test_closing_twice_or_with_another_key_is_refused(signer: Signer, receipt: Receipt) -> None:

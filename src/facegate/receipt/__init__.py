@@ -2,10 +2,12 @@
 
 from facegate.receipt.bundle import Receipt, open_receipt
 from facegate.receipt.envelope import Signer
+from facegate.receipt.form import MAX_BYTES
 from facegate.receipt.statement import Closed, Opened, Outcome, Protection, PurgeReport
 from facegate.receipt.verify import Verified, verify
 
 __all__ = [
+    "MAX_BYTES",
     "Closed",
     "Opened",
     "Outcome",
