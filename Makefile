@@ -7,7 +7,9 @@ VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	"$$p" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml hatch_build.py $(shell find src -type f -not -name '*.pyc' -not -path '*/weights/*')
+# Folders too: theirs is the date that changes when a file is taken away.
+SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find src \( -type f -o -type d \) \
+	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: demo test test-full soak lint format bench peers clean

@@ -1,0 +1,65 @@
+"""What the README and the docs tell people to paste works when pasted."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from facegate.cli import main
+from fixtures.collection import two_people
+from tests.conftest import encode
+
+ROOT = Path(__file__).parents[2]
+
+
+def block(document: str) -> str:
+    """The document's only Python block."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    return str(code)
+
+
+def run(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The code in an interpreter of its own, in a folder of its own, so that only what is installed is found."""
+    script = folder / "example.py"
+    script.write_text(code, encoding="utf-8")
+    command = [sys.executable, script.name, *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode(two_people().rgb, "PNG"))
+    return path
+
+
+def test_the_example_of_the_readme(tmp_path: Path, picture: Path) -> None:
+    done = run(block("README.md"), tmp_path, picture.name)
+    assert done.returncode == 0, done.stderr
+    assert "landmarks (478, 3)" in done.stdout
+    assert "finished" in done.stdout
+    assert (tmp_path / "safe.png").stat().st_size > 1000
+
+
+def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:
+    receipt = tmp_path / "receipt.json"
+    arguments = ["redact", str(picture), "-o", str(tmp_path / "out.png"), "--receipt", str(receipt)]
+    main(arguments, standalone_mode=False)
+    done = run(block("docs/receipt.md"), tmp_path, receipt.name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("finished {")
+    receipt.write_text(receipt.read_text().replace('"payload": "ey', '"payload": "eX', 1))
+    assert run(block("docs/receipt.md"), tmp_path, receipt.name).returncode != 0
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "SECURITY.md", *(str(each.relative_to(ROOT)) for each in ROOT.glob("docs/**/*.md"))]
+)
+def test_links_lead_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).is_file(), target
