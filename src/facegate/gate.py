@@ -21,7 +21,8 @@ from facegate.deadlines import Deadlines
 from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
 from facegate.memory.region import Wiped
 from facegate.policy import Policy
-from facegate.receipt import Closed, Opened, Outcome, Protection, PurgeReport, Receipt, Signer, open_receipt
+from facegate.protections import Protection
+from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
 from facegate.request import Request
 from facegate.sandbox.pool import SparePool
 

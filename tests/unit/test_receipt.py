@@ -19,7 +19,8 @@ from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import SSlibKey
 
 from facegate.errors import InvalidReceiptError, ReceiptError
-from facegate.receipt import Closed, Opened, Protection, PurgeReport, Receipt, Signer, open_receipt, verify
+from facegate.protections import Protection
+from facegate.receipt import Closed, Opened, PurgeReport, Receipt, Signer, open_receipt, verify
 from facegate.receipt.envelope import pre_authentication_encoding
 from facegate.receipt.form import to_json
 
@@ -36,7 +37,7 @@ def opened(**changes: Any) -> Opened:
         "policy_digest": "ab" * 32,
         "models": {"face_landmark": "cd" * 32},
         "level": "process",
-        "protections": [Protection("landlock", "achieved", "ABI 7")],
+        "protections": [Protection("landlock_files", "achieved", "ABI 7")],
     }
     return Opened(**fields | changes)
 

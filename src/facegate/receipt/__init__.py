@@ -3,7 +3,7 @@
 from facegate.receipt.bundle import Receipt, open_receipt
 from facegate.receipt.envelope import Signer
 from facegate.receipt.form import MAX_BYTES
-from facegate.receipt.statement import Closed, Opened, Outcome, Protection, PurgeReport
+from facegate.receipt.statement import Closed, Opened, Outcome, PurgeReport
 from facegate.receipt.verify import Verified, verify
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "Closed",
     "Opened",
     "Outcome",
-    "Protection",
     "PurgeReport",
     "Receipt",
     "Signer",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
 from facegate.errors import ReceiptError
+from facegate.protections import Protection
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 PREDICATE_TYPE: Final = "urn:facegate:receipt:v1"
@@ -26,21 +27,6 @@ Outcome: TypeAlias = Literal[
     "child-crashed",  # the child died or broke the protocol
     "purge-failed",  # bytes were not zero when they were read back
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """One protection as it really was.
-
-    Attributes:
-        name: of the protection.
-        state: what became of it.
-        detail: what was read back, why it is unavailable, or who waived it.
-    """
-
-    name: str
-    state: Literal["achieved", "unavailable", "waived"]
-    detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
