@@ -331,6 +331,37 @@ def test_the_end_of_the_worker_ends_every_process(end: str, code: int) -> None:
     assert eventually(lambda: not any(_runs(pid) for pid in pids)), "a process outlived the worker"
 
 
+FORKED_WORKER = """
+import os, sys, time
+import facegate
+gate = facegate.Gate(facegate.Policy(spares=1))
+request = gate.open_request("orphan", purpose="safety")
+request.open()
+zygote = gate.pool.zygote().pid
+holder = os.fork()
+if holder == 0:
+    # As any helper that a worker forks: it has copies of every descriptor, so no channel ever reads as closed.
+    os.close(1)
+    time.sleep(60)
+    os._exit(0)
+print(zygote, request._custody._child.pid, holder, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_the_end_of_the_worker_is_noticed_though_its_fork_holds_every_channel() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED_WORKER], stdout=subprocess.PIPE, text=True, check=False, timeout=120
+    )
+    assert done.returncode == -signal.SIGKILL
+    zygote, child, holder = (int(word) for word in done.stdout.split())
+    try:
+        assert eventually(lambda: not _runs(zygote) and not _runs(child)), "a process outlived the worker"
+        assert _runs(holder), "the control: something still holds the channels"
+    finally:
+        os.kill(holder, signal.SIGKILL)
+
+
 def _runs(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:  # noqa: PTH123
