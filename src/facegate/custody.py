@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facegate.errors import (
     ChildCrashedError,
@@ -17,10 +17,13 @@ from facegate.errors import (
     SandboxTimeoutError,
 )
 from facegate.memory.arena import Product
-from facegate.memory.region import Region, Wiped, page_ceil
-from facegate.memory.window import Window
+from facegate.memory.wiped import Wiped
 from facegate.receipt import Outcome
-from facegate.sandbox.child import Child
+from facegate.sizes import page_ceil
+
+if TYPE_CHECKING:
+    from facegate.hosting import Server
+    from facegate.memory.regions import AnyRegion, AnyWindow
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Custody:
 
     def __init__(
         self,
-        child: Child,
+        child: Server,
         request_id: str,
         timeout: float,
         ended: Callable[[Ending, str, Sequence[Wiped]], None],
@@ -67,8 +70,8 @@ class Custody:
         self._gone = threading.Event()
         self._purging = False
         self._owner = os.getpid()
-        self._windows: dict[Window, Region] = {}
-        self._regions: dict[Region, int | None] = {}
+        self._windows: dict[AnyWindow, AnyRegion] = {}
+        self._regions: dict[AnyRegion, int | None] = {}
         self._analysis = 0
         self._wiped: list[Wiped] = []
 
@@ -102,11 +105,13 @@ class Custody:
             self.end(Ending(_outcome_of(error), type(error).__name__))
             raise
 
-    def call(self, command: dict[str, Any], descriptors: Sequence[int] = ()) -> dict[str, Any]:
-        """Have the child carry out a command; only inside `working`."""
-        return self._child.call(command, descriptors, timeout=self._timeout, request_id=self.request_id)
+    def call(
+        self, command: dict[str, Any], sources: Sequence[AnyRegion] = (), targets: Sequence[AnyRegion] = ()
+    ) -> dict[str, Any]:
+        """Have the child carry out a command on regions that it reads and others that it writes; inside `working`."""
+        return self._child.call(command, sources, targets, timeout=self._timeout, request_id=self.request_id)
 
-    def hold(self, region: Region, used: int | None = None) -> Region:
+    def hold(self, region: AnyRegion, used: int | None = None) -> AnyRegion:
         """Take over a region, to be wiped at purge at the latest; only inside `working`.
 
         Args:
@@ -116,7 +121,7 @@ class Custody:
         self._regions[region] = used
         return region
 
-    def release(self, region: Region, used: int | None = None) -> None:
+    def release(self, region: AnyRegion, used: int | None = None) -> None:
         """Wipe and close a region now, if purge has not done so already."""
         with self._busy:
             held = self._regions.pop(region, None)
@@ -135,7 +140,7 @@ class Custody:
         """Whether no later analysis was begun."""
         return analysis == self._analysis
 
-    def open_product(self, analysis: int, product: Product) -> Window:
+    def open_product(self, analysis: int, product: Product) -> AnyWindow:
         """A window on one product of the arena.
 
         Raises:
@@ -147,24 +152,24 @@ class Custody:
                 raise RequestClosedError("A later analysis took the place of this one.", request_id=self.request_id)
             return self._window(self._child.arena, product.offset, page_ceil(product.length))
 
-    def open_region(self, region: Region) -> Window:
+    def open_region(self, region: AnyRegion) -> AnyWindow:
         """A window on a whole held region."""
         with self._state:
             self.check_open()
             return self._window(region, 0, region.size)
 
-    def close_window(self, window: Window) -> None:
+    def close_window(self, window: AnyWindow) -> None:
         """Revoke a window."""
         with self._state:
             self._windows.pop(window, None)
             window.revoke()
 
-    def _window(self, region: Region, offset: int, length: int) -> Window:
+    def _window(self, region: AnyRegion, offset: int, length: int) -> AnyWindow:
         window = region.window(offset, length)
         self._windows[window] = region
         return window
 
-    def _revoke(self, which: Callable[[Region], bool]) -> None:
+    def _revoke(self, which: Callable[[AnyRegion], bool]) -> None:
         for window, region in list(self._windows.items()):
             if which(region):
                 window.revoke()

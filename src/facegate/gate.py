@@ -19,23 +19,15 @@ from typing import Final, Self
 from facegate.custody import Custody, Ending
 from facegate.deadlines import Deadlines
 from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
-from facegate.memory.region import Wiped
+from facegate.hosting import Facts, start
+from facegate.levels import hold_against, level_of
+from facegate.memory.wiped import Wiped
 from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
 from facegate.request import Request
-from facegate.sandbox.pool import SparePool
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-LEVEL: Final = "process"
-# What this process does for every request, each checked when it was done; the rest is what the zygote read back.
-_OWN_PROTECTIONS: Final = {
-    "arena_locked": "mlock, compared with VmLck",
-    "arena_not_dumped": "MADV_DONTDUMP",
-    "arena_not_inherited": "MADV_DONTFORK",
-    "arena_sealed": "F_SEAL_FUTURE_WRITE, GROW, SHRINK, SEAL",
-    "own_process": "one child per request",
-}
 
 
 class Gate:
@@ -48,7 +40,8 @@ class Gate:
             it raises on OPEN, the request does not begin.
 
     Raises:
-        ProtectionError: this host lacks a protection.
+        ProtectionError: this host lacks a protection that the policy insists on.
+        LockLimitError: so little memory may be locked that geometry could be swapped out.
         SandboxSetupError: the zygote did not start with every protection.
 
     Does not protect against: root on the host, other code in the worker that copies what it is shown.
@@ -72,7 +65,8 @@ class Gate:
         self._closed = False
         self._owner = os.getpid()
         self._deadlines = Deadlines()
-        self.pool = SparePool(self.policy.spares)
+        self._protections: list[Protection] = []
+        self.pool = start(self.policy, self._accept)
         # At interpreter exit requests may be open; the weak reference lets a forgotten gate go before that.
         atexit.register(_close_if_alive, weakref.ref(self))
 
@@ -171,9 +165,11 @@ class Gate:
         alarm.append(self._deadlines.add(life, partial(custody.end, Ending("expired"))))
         return custody
 
+    def _accept(self, facts: Facts) -> None:
+        """Hold what a new zygote is against the policy; from now on that is what receipts say."""
+        self._protections, self._models = hold_against(self.policy, facts.protections), facts.models
+
     def _opened(self, request: Request) -> Opened:
-        zygote = self.pool.zygote()
-        found = _OWN_PROTECTIONS | zygote.protections
         return Opened(
             request_id=request.request_id,
             purpose=request.purpose,
@@ -181,9 +177,9 @@ class Gate:
             sequence=next(self._sequence),
             opened_at=request.opened_at,
             policy_digest=self.policy.digest(),
-            models=zygote.models,
-            level=LEVEL,
-            protections=[Protection(name, "achieved", detail) for name, detail in sorted(found.items())],
+            models=self._models,
+            level=level_of(self._protections),
+            protections=self._protections,
         )
 
     def _ended(
@@ -195,7 +191,7 @@ class Gate:
         for number in alarm:
             self._deadlines.cancel(number)
         residuals = sorted({each.name for each in wiped if each.bytes_nonzero})
-        if residuals:
+        if residuals and self.policy.on_residual == "raise":
             request.purge_error = PurgeError(
                 f"Purge read back bytes that were not zero in: {', '.join(residuals)}.",
                 residuals=residuals,

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegate.codes import to_error
-from facegate.memory.region import Region
+from facegate.memory.regions import new_region
 from facegate.memory.sealed import Sealed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from facegate.memory.regions import AnyRegion
     from facegate.request import Request
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | int | BinaryIO
@@ -89,7 +90,7 @@ class Output:
         return f"Output(format={self.format!r}, {len(self.data)} bytes)"
 
 
-def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], None]) -> tuple[Region, int]:
+def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], None]) -> tuple[AnyRegion, int]:
     """Read an upload into a sealed region, without a copy in the heap where the source allows it.
 
     Args:
@@ -106,11 +107,8 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
         OSError: it cannot be read.
     """
     if isinstance(source, (str, os.PathLike)):
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return stage(descriptor, limit, request_id, still_open)
-        finally:
-            os.close(descriptor)
+        with Path(source).open("rb", buffering=0) as file:
+            return stage(file, limit, request_id, still_open)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = memoryview(source).cast("B")
         if data.nbytes > limit:
@@ -121,7 +119,7 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
         # One byte more than allowed, so that too much is noticed. Untouched pages of a memfd cost nothing.
         room = limit + 1
         read = _reader_of(source)
-    region = Region("upload", max(room, 1))
+    region = new_region("upload", max(room, 1))
     used = 0
     try:
         with region.buffer()[:room] as buffer:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
+from typing import Literal
 
 from facegate.errors import PolicyError
+from facegate.protections import LEVELS, TABLE, Level
 
 MIB = 1 << 20
 
@@ -46,6 +50,14 @@ class Policy:
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
         max_open: requests open at a time; one more is refused.
+        level: the least level of protection that is accepted. The gate takes the best that the host allows, and refuses
+            to open if that is less than this.
+        ceiling: the gate goes no higher than this, though the host may allow it; `docs/levels.md` says what each level
+            costs. What is left out by it is on the receipt as waived by the policy.
+        waivers: protections that may be missing though `level` needs them, each with who decided that and why. It stays
+            on the receipt, and the level on the receipt is the one that is reached without them.
+        on_residual: what to do when purge could not show that everything is gone: ``"raise"`` `PurgeError`, or only
+            ``"record"`` it on the receipt.
     """
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
@@ -54,6 +66,10 @@ class Policy:
     operation_timeout: float = 30.0
     spares: int = 2
     max_open: int = 64
+    level: Level = "process"
+    ceiling: Level = "sealed"
+    waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    on_residual: Literal["raise", "record"] = "raise"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", frozenset(self.purposes))
@@ -67,10 +83,28 @@ class Policy:
         )
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
+        self._check_level()
+
+    def _check_level(self) -> None:
+        for name, level in (("level", self.level), ("ceiling", self.ceiling)):
+            if level not in LEVELS:
+                raise PolicyError(f"Policy.{name} must be one of {', '.join(LEVELS)}.")
+        if LEVELS.index(self.level) > LEVELS.index(self.ceiling):
+            raise PolicyError("Policy.level asks for more than Policy.ceiling allows.")
+        # A copy that nobody else holds: the digest on the receipts must stay true.
+        object.__setattr__(self, "waivers", MappingProxyType(dict(self.waivers)))
+        for name, reason in self.waivers.items():
+            if name not in TABLE:
+                raise PolicyError(f"Policy.waivers names no protection of facegate: {name!r:.80}.")
+            if not isinstance(reason, str) or not reason.strip():
+                raise PolicyError(f"Policy.waivers must say who waived {name} and why.")
+        if self.on_residual not in {"raise", "record"}:
+            raise PolicyError("Policy.on_residual must be 'raise' or 'record'.")
 
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
-        plain = asdict(self) | {"purposes": sorted(self.purposes)}
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        plain |= {"purposes": sorted(self.purposes), "limits": self.limits.as_dict(), "waivers": dict(self.waivers)}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

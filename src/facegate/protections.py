@@ -35,19 +35,20 @@ class Meaning:
     """What a protection is for.
 
     Attributes:
-        needed_for: the least level that needs it; None: welcome at every level, needed for none.
+        needed_for: the least level that needs it, never the weakest, inline, which needs nothing and so is to be had
+            anywhere; None: welcome at every level, needed for none.
         what: one clause, for reports.
     """
 
-    needed_for: Level | None
+    needed_for: Literal["process", "sealed"] | None
     what: str
 
 
 TABLE: Final[dict[str, Meaning]] = {
-    "arena_not_dumped": Meaning("inline", "geometry stays out of core dumps"),
-    "arena_not_inherited": Meaning("inline", "a fork of the worker has no geometry"),
-    "arena_locked": Meaning("inline", "geometry is never swapped out"),
-    "arena_read_only": Meaning("inline", "what is exposed cannot be written to"),
+    "arena_not_dumped": Meaning("process", "geometry stays out of core dumps"),
+    "arena_not_inherited": Meaning("process", "a fork of the worker has no geometry"),
+    "arena_locked": Meaning("process", "geometry is never swapped out"),
+    "arena_read_only": Meaning("process", "what is exposed cannot be written to"),
     "own_process": Meaning("process", "one child serves one request and dies with it"),
     "parent_death": Meaning("process", "the child dies when the zygote does, the zygote when the worker does"),
     "no_new_privs": Meaning("process", "no program may give the child more rights"),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClose
 from facegate.faces import Face, FaceSet
 from facegate.media import ImageUpload, Output, Picture, RedactedImage, Source, stage
 from facegate.memory.arena import LAYOUT, checked_count
-from facegate.memory.region import Region
+from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
+
+if TYPE_CHECKING:
+    from facegate.memory.regions import AnyRegion
 
 SCANS = ("everyone", "large")
 FORMATS = ("jpeg", "png", "webp")
@@ -106,7 +109,7 @@ class Request:
                 custody.hold(region, used)
                 upload_id = next(self._upload_ids)
                 command = {"do": "admit", "upload": upload_id, "bytes": used, "limits": self._limits.as_dict()}
-                answer = custody.call(command, [region.fd])
+                answer = custody.call(command, [region])
         finally:
             custody.release(region, used)
         side = int(self._limits.side)
@@ -222,7 +225,7 @@ class Request:
         return Output(data, format)
 
     def _encode(self, custody: Custody, pixels: NDArray[np.uint8] | Picture, command: dict[str, Any]) -> bytes:
-        regions: list[Region] = []
+        regions: list[AnyRegion] = []
         try:
             if isinstance(pixels, Picture):
                 self._check_mine(pixels)
@@ -231,7 +234,7 @@ class Request:
             else:
                 array = checked_pixels(pixels)
                 height, width = array.shape[:2]
-                source = custody.hold(Region("pixels", array.nbytes))
+                source = custody.hold(new_region("pixels", array.nbytes))
                 regions.append(source)
                 with source.buffer() as buffer:
                     np.frombuffer(buffer, np.uint8, count=array.size).reshape(array.shape)[...] = array
@@ -239,9 +242,9 @@ class Request:
                 command |= {"shape": list(array.shape)}
             room = worst_case_bytes(height, width, 4, MAX_ICC_BYTES)
             # Far larger than needed, but only the pages that the child writes exist.
-            target = custody.hold(Region("output", room), 0)
+            target = custody.hold(new_region("output", room), 0)
             regions.append(target)
-            answer = custody.call(command, [region.fd for region in regions])
+            answer = custody.call(command, regions[:-1], [target])
             size = whole(answer, "bytes", 1, room)
             custody.hold(target, size)
             with target.buffer() as buffer:
@@ -256,9 +259,9 @@ class Request:
         custody = self._open_custody()
         width, height = picture.size_wh
         with custody.working():
-            region = custody.hold(Region("pixels", width * height * 3))
+            region = custody.hold(new_region("pixels", width * height * 3))
             command = {"do": "pixels", "upload": picture.upload_id, "redacted": picture.redacted}
-            custody.call(command, [region.fd])
+            custody.call(command, targets=[region])
             window = custody.open_region(region)
         try:
             yield window.array(np.uint8, (height, width, 3))  # type: ignore[misc]

@@ -1,12 +1,19 @@
-"""How much room an encoded output may need; computed in the worker, so without any imaging library."""
+"""Sizes that both sides agree on: pages, and how much room an encoded output may need. No imaging library here."""
 
 from __future__ import annotations
+
+import mmap
 
 # Larger colour profiles exist only as attacks or as device calibration that no viewer needs.
 MAX_ICC_BYTES = 4 << 20
 
 # Headers and Huffman tables (JPEG: under 1 KiB), chunk frames, and what zlib and libwebp add to tiny pictures.
 _FIXED = 64 * 1024
+
+
+def page_ceil(size: int) -> int:
+    """`size` rounded up to whole pages, at least one."""
+    return max(1, -(-size // mmap.PAGESIZE)) * mmap.PAGESIZE
 
 
 def worst_case_bytes(height: int, width: int, channels: int, icc_bytes: int) -> int:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facegate.errors import ProtocolError
-from facegate.memory.region import Region, page_ceil
+from facegate.sizes import page_ceil
+
+if TYPE_CHECKING:
+    from facegate.memory.region import Region
 
 MAX_FACES: Final = 1024
 LANDMARKS: Final = 478
@@ -71,6 +74,8 @@ def new_arena() -> Region:
     Raises:
         LockLimitError: the pages could not be locked.
     """
+    from facegate.memory.region import Region  # noqa: PLC0415 (the layout is needed where there is no Linux, too)
+
     return Region("arena", ARENA_BYTES, locked=True)
 
 

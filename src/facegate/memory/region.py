@@ -7,7 +7,6 @@ import fcntl
 import os
 import resource
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,29 +16,14 @@ import numpy as np
 from facegate import kernel
 from facegate.errors import LockLimitError, PurgeError
 from facegate.memory.window import Window
+from facegate.memory.wiped import Wiped
+from facegate.sizes import page_ceil
 
 _REREAD_CHUNK = 1 << 20
 
 # Locked bytes of this process, as we count them: compared with the kernel's own VmLck at every lock.
 _locked_bytes = 0
 _locked_guard = threading.Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Wiped:
-    """What one wipe did.
-
-    Attributes:
-        name: of the region.
-        bytes_wiped: bytes overwritten with zeros.
-        bytes_reread: bytes read back through the descriptor, that is, not through the map that was written.
-        bytes_nonzero: how many of those were not zero; anything but 0 means that the wipe failed.
-    """
-
-    name: str
-    bytes_wiped: int
-    bytes_reread: int
-    bytes_nonzero: int
 
 
 class Region:
@@ -165,12 +149,6 @@ class Region:
             if self.locked:
                 _locked_bytes -= self.size
                 self.locked = False
-
-
-def page_ceil(size: int) -> int:
-    """`size` rounded up to whole pages, at least one."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    return max(1, -(-size // page)) * page
 
 
 def kernel_locked_bytes() -> int:

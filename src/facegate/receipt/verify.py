@@ -11,6 +11,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from facegate.errors import InvalidReceiptError, ReceiptError
+from facegate.protections import Protection
 from facegate.receipt import envelope
 from facegate.receipt.bundle import Receipt
 from facegate.receipt.fields import Phase, check_statement
@@ -28,6 +29,7 @@ class Verified:
         request_id: of the request.
         purpose: that it was opened for.
         level: protection level achieved.
+        protections: every protection as it was, the missing and the waived among them.
         outcome: how it ended; None while it is open.
         error: class name of the error that ended it, or None.
         child_end: how the child ended; None while it is open.
@@ -42,6 +44,7 @@ class Verified:
     request_id: str
     purpose: str
     level: str
+    protections: tuple[Protection, ...]
     outcome: str | None
     error: str | None
     child_end: str | None
@@ -93,6 +96,7 @@ def verify(
         request_id=statements[0]["subject"][0]["name"],
         purpose=opened["purpose"],
         level=opened["level"],
+        protections=tuple(Protection(**each) for each in opened["protections"]),
         outcome=closed and closed["outcome"],
         error=closed and closed["error"],
         child_end=closed and closed["child"]["end"],

@@ -10,12 +10,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facegate.codes import to_error
 from facegate.errors import ChildCrashedError, ProtocolError, SandboxSetupError, SandboxTimeoutError
 from facegate.memory.region import Region
 from facegate.sandbox import wire
+
+if TYPE_CHECKING:
+    from facegate.memory.regions import AnyRegion
 
 KILLED_AT_PURGE = "killed at purge"
 _DEATH_SECONDS = 10.0
@@ -72,9 +75,22 @@ class Child:
         return self.end is None and not _readable(self._pidfd, 0.0)
 
     def call(
-        self, command: dict[str, Any], descriptors: Sequence[int] = (), *, timeout: float, request_id: str
+        self,
+        command: dict[str, Any],
+        sources: Sequence[AnyRegion] = (),
+        targets: Sequence[AnyRegion] = (),
+        *,
+        timeout: float,
+        request_id: str,
     ) -> dict[str, Any]:
         """Send one command and wait for its answer.
+
+        Args:
+            command: ``do`` names it.
+            sources: regions that the child reads.
+            targets: regions that it writes to.
+            timeout: seconds until it is killed.
+            request_id: for errors.
 
         Raises:
             FacegateError: the child refused; the error is the one that its code stands for. The child lives on.
@@ -86,7 +102,8 @@ class Child:
             deadline = time.monotonic() + timeout
             try:
                 self._channel.settimeout(timeout)
-                wire.send(self._channel, command, descriptors)
+                shared = [region.fd for region in (*sources, *targets)]
+                wire.send(self._channel, command | {"sources": len(sources)}, shared)
                 self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
                 answer, extra = wire.receive(self._channel)
             except TimeoutError:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import signal
 import socket
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from facegate import kernel
@@ -26,8 +28,8 @@ class Workbench(Protocol):
     def begin(self, arena: memoryview) -> None:
         """Take the writable map of the arena; called once, before any command."""
 
-    def perform(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        """Carry out one command; raises `Refusal` to say no. Descriptors belong to the caller."""
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        """Carry out one command on what the worker shares for it; raises `Refusal` to say no."""
 
 
 def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *, warm: bool) -> int:
@@ -58,7 +60,7 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *
         except EOFError:
             return 0
         try:
-            answer = workbench.perform(command, descriptors)
+            answer = workbench.perform(command, _regions(descriptors, command.pop("sources")))
         except Refusal as refusal:
             answer = {"refused": refusal.code}
         except MemoryError:
@@ -66,6 +68,12 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *
         finally:
             wire.close_all(descriptors)
         wire.send(channel, answer)
+
+
+def _regions(descriptors: Sequence[int], sources: int) -> list[memoryview]:
+    """What the worker shares for one command: the first `sources` to read, the rest to write to."""
+    access = [mmap.ACCESS_READ] * sources + [mmap.ACCESS_WRITE] * (len(descriptors) - sources)
+    return [memoryview(mmap.mmap(each, 0, access=how)) for each, how in zip(descriptors, access, strict=True)]
 
 
 def _map(arena: int) -> memoryview:

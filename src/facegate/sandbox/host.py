@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
 from facegate.memory.arena import new_arena
+from facegate.protections import Protection
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
 
@@ -70,7 +71,7 @@ class Zygote:
         finally:
             os.close(log)
 
-    def _wait_ready(self, log: int) -> tuple[dict[str, str], dict[str, str]]:
+    def _wait_ready(self, log: int) -> tuple[list[Protection], dict[str, str]]:
         self._control.settimeout(_START_SECONDS)
         try:
             ready, _ = wire.receive(self._control)
@@ -80,7 +81,7 @@ class Zygote:
         if ready.get("ready") is not True:
             raise SandboxSetupError(f"The zygote did not start: {ready.get('reason')}")
         self._control.settimeout(_REPLY_SECONDS)
-        return ready["protections"], ready["models"]
+        return [Protection(*each) for each in ready["protections"]], ready["models"]
 
     @property
     def pid(self) -> int:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 from facegate.errors import FacegateError, RequestClosedError
+from facegate.hosting import Facts
+from facegate.memory.found import memory_protections
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
 
@@ -19,13 +22,18 @@ class SparePool:
     Args:
         size: children to keep waiting; 0 forks one when it is asked for.
 
+        accept: called with the facts of every new zygote before it forks; raises to refuse it.
+
     Raises:
+        ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, accept: Callable[[Facts], object]) -> None:
         self._size = size
-        self._zygote = Zygote()
+        self._accept = accept
+        self._memory = memory_protections()
+        self._zygote = self._start()
         self._zygote_guard = threading.Lock()
         self._spares: deque[Child] = deque()
         self._changed = threading.Condition()
@@ -54,8 +62,24 @@ class SparePool:
                 raise RequestClosedError("The gate is closed.")
             if not self._zygote.alive:
                 self._zygote.close()
-                self._zygote = Zygote()
+                self._zygote = self._start()
             return self._zygote
+
+    def facts(self) -> Facts:
+        """What every child is: what the zygote read back, and the memory that results live in."""
+        return self._facts_of(self.zygote())
+
+    def _start(self) -> Zygote:
+        zygote = Zygote()
+        try:
+            self._accept(self._facts_of(zygote))
+        except BaseException:
+            zygote.close()
+            raise
+        return zygote
+
+    def _facts_of(self, zygote: Zygote) -> Facts:
+        return Facts([*self._memory, *zygote.protections], zygote.models)
 
     def close(self) -> None:
         """End the spares and the zygote; idempotent."""

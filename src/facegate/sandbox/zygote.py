@@ -36,7 +36,14 @@ def main(control: socket.socket) -> None:
     protections = confine.confine()
     if confine.threads() != 1:
         raise SandboxSetupError("A library started a thread in the zygote, so it cannot fork safely.")
-    wire.send(control, {"ready": True, "protections": protections, "models": workbench.models()})
+    wire.send(
+        control,
+        {
+            "ready": True,
+            "protections": [[name, "achieved", detail] for name, detail in protections.items()],
+            "models": workbench.models(),
+        },
+    )
     _silence(sink)
     _serve(control, worker, workbench)
 

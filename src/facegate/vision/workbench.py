@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
-import mmap
-import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,21 +54,7 @@ class Workbench:
     _uploads: dict[int, _Upload] = field(default_factory=dict)
     # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
     _arena: memoryview = field(default_factory=lambda: memoryview(bytearray(ARENA_BYTES)))
-    _sample: int = -1
-    _sample_bytes: int = 0
-
-    def __post_init__(self) -> None:
-        # A thread pool in the zygote would make it unable to fork.
-        cv2.setNumThreads(1)
-        # What to warm up with, made now: once locked down, nothing may be written, not even to an anonymous file.
-        noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-        encoded = io.BytesIO()
-        Image.fromarray(noise).resize((512, 512), Image.Resampling.BICUBIC).save(encoded, "JPEG", quality=95)
-        self._sample = os.memfd_create("facegate-sample", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        self._sample_bytes = os.write(self._sample, encoded.getvalue())
-        # Every child inherits it. Were it writable, one request's child could leave something there for the next.
-        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
-        fcntl.fcntl(self._sample, fcntl.F_ADD_SEALS, seals)
+    _sample: bytes = b""
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
@@ -84,11 +66,14 @@ class Workbench:
         Measured in a fresh fork (512x512 JPEG, coarse scan): the first request takes 17.5 ms unwarmed, 8.9 ms when the
         engines alone have run, 8.0 ms when the commands themselves have: as long as every later one.
         """
-        admit = {"do": "admit", "upload": 0, "bytes": self._sample_bytes, "limits": MediaLimits().as_dict()}
-        self.perform(admit, [self._sample])
+        # Only a zygote and its children warm up, and a thread pool would make the zygote unable to fork.
+        cv2.setNumThreads(1)
+        self._sample = self._sample or _sample()
+        admit = {"do": "admit", "upload": 0, "bytes": len(self._sample), "limits": MediaLimits().as_dict()}
+        self.perform(admit, [memoryview(self._sample)])
         self.detector.detect(self._uploads[0].frame.rgb, scan="everyone")
         for _ in range(2):
-            self.perform(admit, [self._sample])
+            self.perform(admit, [memoryview(self._sample)])
             self.detector.glance(self._uploads[0].frame.rgb)
             self._uploads[0].faces, self._uploads[0].scan = _IN_SAMPLE, "everyone"
             self.perform({"do": "analyze", "upload": 0, "subject": 0, "scan": "everyone"}, [])
@@ -99,32 +84,44 @@ class Workbench:
         """Take the writable map of the request's arena."""
         self._arena = arena
 
-    def perform(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    def end(self) -> None:
+        """Overwrite the pixels that are held, and let go of them; where no process ends to do so."""
+        for upload in self._uploads.values():
+            for frame in (upload.frame, upload.redacted):
+                for plane in () if frame is None else (frame.rgb, frame.alpha):
+                    if plane is not None:
+                        plane[...] = 0
+        self._uploads.clear()
+
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         """Carry out one command of the worker, which is trusted; its upload is not.
+
+        Args:
+            command: ``do`` names it.
+            regions: what the worker shares for it: what to read first, then what to write to.
 
         Raises:
             Refusal: the upload or the wish cannot be served.
         """
-        steps: dict[str, Callable[[dict[str, Any], list[int]], dict[str, Any]]] = {
+        steps: dict[str, Callable[[dict[str, Any], Sequence[memoryview]], dict[str, Any]]] = {
             "admit": self._admit,
             "analyze": self._analyze,
             "redact": self._redact,
             "pixels": self._pixels,
             "encode": self._encode,
         }
-        return steps[command["do"]](command, descriptors)
+        return steps[command["do"]](command, regions)
 
-    def _admit(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    def _admit(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         limits = MediaLimits(**command["limits"])
         if command["bytes"] > limits.bytes:
             raise Refusal("limit.bytes")
-        with closing(mmap.mmap(descriptors[0], command["bytes"], access=mmap.ACCESS_READ)) as data:
-            frame = decode(bytes(data), limits)
+        frame = decode(bytes(regions[0][: command["bytes"]]), limits)
         self._uploads[command["upload"]] = _Upload(frame)
         height, width = frame.rgb.shape[:2]
         return {"width": width, "height": height, "format": frame.format}
 
-    def _analyze(self, command: dict[str, Any], _: list[int]) -> dict[str, Any]:
+    def _analyze(self, command: dict[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
@@ -147,7 +144,7 @@ class Workbench:
             raise Refusal("limit.faces")
         return upload.faces
 
-    def _redact(self, command: dict[str, Any], _: list[int]) -> dict[str, Any]:
+    def _redact(self, command: dict[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
         upload = self._uploads[command["upload"]]
         before, keep = upload.faces, command["keep"]
         kept_box = None if keep is None or before is None else before.boxes[keep]
@@ -162,28 +159,22 @@ class Workbench:
         redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
         return {"redacted": len(boxes)}
 
-    def _pixels(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
+    def _pixels(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         rgb = self._frame(command).rgb
-        with mmap.mmap(descriptors[0], rgb.nbytes) as target:
-            np.frombuffer(target, np.uint8, count=rgb.size).reshape(rgb.shape)[...] = rgb
+        np.frombuffer(regions[0], np.uint8, count=rgb.size).reshape(rgb.shape)[...] = rgb
         return {}
 
-    def _encode(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
-        *sources, target = descriptors
-        if sources:
-            with closing(mmap.mmap(sources[0], 0, access=mmap.ACCESS_READ)) as data:
-                frame = _frame_of(bytes(data), command["shape"])
-        else:
-            frame = self._frame(command)
-        with mmap.mmap(target, 0) as room, memoryview(room) as into:
-            written = encode(
-                frame.rgb,
-                frame.alpha,
-                frame.icc_profile,
-                format=command["format"],
-                quality=command["quality"],
-                into=into,
-            )
+    def _encode(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        *sources, target = regions
+        frame = _frame_of(sources[0], command["shape"]) if sources else self._frame(command)
+        written = encode(
+            frame.rgb,
+            frame.alpha,
+            frame.icc_profile,
+            format=command["format"],
+            quality=command["quality"],
+            into=target,
+        )
         return {"bytes": written}
 
     def _frame(self, command: dict[str, Any]) -> Frame:
@@ -191,7 +182,15 @@ class Workbench:
         return upload.redacted if command["redacted"] and upload.redacted is not None else upload.frame
 
 
-def _frame_of(data: bytes, shape: list[int]) -> Frame:
+def _sample() -> bytes:
+    """A picture to warm up with, JPEG, 512x512, of nobody."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    encoded = io.BytesIO()
+    Image.fromarray(noise).resize((512, 512), Image.Resampling.BICUBIC).save(encoded, "JPEG", quality=95)
+    return encoded.getvalue()
+
+
+def _frame_of(data: memoryview, shape: list[int]) -> Frame:
     """The worker's own array: (H, W), (H, W, 3) or (H, W, 4) uint8."""
     pixels: NDArray[np.uint8] = np.frombuffer(data, np.uint8, count=int(np.prod(shape))).reshape(shape)
     if pixels.ndim == 2:

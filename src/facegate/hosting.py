@@ -1,0 +1,104 @@
+"""Where a gate's analysis runs: children of a zygote, or, where the policy accepts that, the worker itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from facegate.errors import ProtectionError
+from facegate.memory.regions import LINUX
+from facegate.policy import Policy
+from facegate.protections import Protection
+
+if TYPE_CHECKING:
+    from facegate.memory.regions import AnyRegion
+
+
+class Server(Protocol):
+    """What serves one request: a child process, or a stand-in for one in the worker."""
+
+    end: str | None
+
+    @property
+    def arena(self) -> AnyRegion:
+        """Where results go; whoever serves has written to it only until `close` returned."""
+
+    def call(
+        self,
+        command: dict[str, Any],
+        sources: Sequence[AnyRegion] = (),
+        targets: Sequence[AnyRegion] = (),
+        *,
+        timeout: float,
+        request_id: str,
+    ) -> dict[str, Any]:
+        """Carry out one command; see `facegate.sandbox.child.Child.call`."""
+
+    def kill(self) -> None:
+        """End at once, without waiting."""
+
+    def close(self) -> str:
+        """Make sure that it is over, and say how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of the servers that a pool gives.
+
+    Attributes:
+        protections: as applied and read back.
+        models: SHA-256 of each network, by name.
+    """
+
+    protections: Sequence[Protection]
+    models: dict[str, str]
+
+
+class Pool(Protocol):
+    """Gives servers, one for each request."""
+
+    def take(self) -> Server:
+        """A server that serves nobody yet."""
+
+    def facts(self) -> Facts:
+        """What every server of this pool is."""
+
+    def wait_full(self, timeout: float) -> bool:
+        """Wait until what can be prepared is; for benchmarks and tests."""
+
+    def close(self) -> None:
+        """End everything; idempotent."""
+
+
+def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
+    """The strongest pool that this host and the policy allow.
+
+    Args:
+        policy: `level` and `ceiling` decide where analysis may run.
+        accept: called with the facts of a pool before it serves, and again whenever they may have changed; raises to
+            refuse.
+
+    Raises:
+        ProtectionError: the host reaches less than the policy insists on.
+        SandboxSetupError: the zygote did not start.
+    """
+    # Imported when chosen: the sandbox would not load where there is no Linux, and inline loads the analysis.
+    if policy.ceiling != "inline":
+        try:
+            if not LINUX:
+                raise ProtectionError(
+                    "A child process that the kernel confines needs Linux; elsewhere only the level 'inline' works: "
+                    "the analysis in the worker itself."
+                )
+            from facegate.sandbox.pool import SparePool  # noqa: PLC0415
+
+            return SparePool(policy.spares, accept)
+        except ProtectionError:
+            if policy.level != "inline":
+                raise
+    from facegate.inline import InlinePool  # noqa: PLC0415
+
+    pool = InlinePool()
+    accept(pool.facts())
+    return pool
