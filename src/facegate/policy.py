@@ -11,6 +11,7 @@ from typing import Literal
 
 from facegate.errors import PolicyError
 from facegate.protections import LEVELS, TABLE, Level
+from facegate.showable import is_showable
 
 MIB = 1 << 20
 
@@ -96,8 +97,8 @@ class Policy:
         for name, reason in self.waivers.items():
             if name not in TABLE:
                 raise PolicyError(f"Policy.waivers names no protection of facegate: {name!r:.80}.")
-            if not isinstance(reason, str) or not reason.strip():
-                raise PolicyError(f"Policy.waivers must say who waived {name} and why.")
+            if not is_showable(reason) or not reason.strip():
+                raise PolicyError(f"Policy.waivers must say who waived {name} and why, in one line.")
         if self.on_residual not in {"raise", "record"}:
             raise PolicyError("Policy.on_residual must be 'raise' or 'record'.")
 

@@ -86,6 +86,7 @@ def test_what_a_ceiling_leaves_out_is_waived_by_the_policy() -> None:
         ({"waivers": {"seccom": "me"}}, "no protection"),
         ({"waivers": {"seccomp": " "}}, "who waived seccomp"),
         ({"waivers": {"seccomp": None}}, "who waived seccomp"),
+        ({"waivers": {"seccomp": "two\nlines"}}, "one line"),
         ({"on_residual": "ignore"}, "on_residual"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
@@ -12,6 +11,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 from facegate.errors import InvalidReceiptError
 from facegate.receipt.envelope import PAYLOAD_TYPE
 from facegate.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE, Outcome
+from facegate.showable import is_showable
 
 Phase: TypeAlias = Literal["OPEN", "CLOSE"]
 # A field's check says whether its value is right; it must not raise, whatever JSON holds.
@@ -51,14 +51,6 @@ def _just(expected: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value == expected
 
 
-def _text(value: Any) -> bool:
-    """Text that may be shown: not empty, and nothing in it that a terminal or a log would obey."""
-    if not isinstance(value, str) or not value:
-        return False
-    # Control, format (direction of text), surrogate, private use; line and paragraph separators.
-    return not any(unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} for each in value)
-
-
 def _hex(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{64}", value) is not None
 
@@ -82,7 +74,7 @@ def _name_of_error(value: Any) -> bool:
 
 
 def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
+    return isinstance(value, list) and all(map(is_showable, value))
 
 
 def _fits(value: Any, form: Form) -> bool:
@@ -94,7 +86,7 @@ def _fits(value: Any, form: Form) -> bool:
 
 
 def _models(value: Any) -> bool:
-    return isinstance(value, dict) and all(_text(name) and _fits(each, _SHA256) for name, each in value.items())
+    return isinstance(value, dict) and all(is_showable(name) and _fits(each, _SHA256) for name, each in value.items())
 
 
 def _protections(value: Any) -> bool:
@@ -106,7 +98,7 @@ def _one(form: Form) -> Callable[[Any], bool]:
 
 
 _SHA256: Final[Form] = {"sha256": _hex}
-_SUBJECT: Final[Form] = {"name": _text, "digest": _SHA256}
+_SUBJECT: Final[Form] = {"name": is_showable, "digest": _SHA256}
 _STATEMENT: Final[Form] = {
     "_type": _just(STATEMENT_TYPE),
     "subject": lambda value: isinstance(value, list) and len(value) == 1,
@@ -114,36 +106,36 @@ _STATEMENT: Final[Form] = {
     "predicate": lambda value: isinstance(value, dict),
 }
 _PROTECTION: Final[Form] = {
-    "name": _text,
+    "name": is_showable,
     "state": lambda value: isinstance(value, str) and value in {"achieved", "unavailable", "waived"},
-    "detail": lambda value: value == "" or _text(value),
+    "detail": lambda value: value == "" or is_showable(value),
 }
 _PREDICATES: Final[dict[str, Form]] = {
     "OPEN": {
         "phase": _just("OPEN"),
-        "gate": _text,
+        "gate": is_showable,
         "sequence": lambda value: _count(value) and value > 0,
-        "purpose": _text,
+        "purpose": is_showable,
         "openedAt": _time,
         "policy": _SHA256,
         "models": _models,
-        "level": _text,
+        "level": is_showable,
         "protections": _protections,
     },
     "CLOSE": {
         "phase": _just("CLOSE"),
-        "gate": _text,
+        "gate": is_showable,
         "sequence": lambda value: _count(value) and value > 0,
         "opened": _SHA256,
         "closedAt": _time,
         "outcome": lambda value: isinstance(value, str) and value in get_args(Outcome),
         "error": _name_of_error,
-        "child": {"end": _text},
+        "child": {"end": is_showable},
         "purge": {"bytesWiped": _count, "bytesReread": _count, "bytesNonzero": _count, "residuals": _texts},
     },
 }
 ENVELOPE: Final[Form] = {
     "payloadType": _just(PAYLOAD_TYPE),
-    "payload": _text,
-    "signatures": _one({"keyid": _hex, "sig": _text}),
+    "payload": is_showable,
+    "signatures": _one({"keyid": _hex, "sig": is_showable}),
 }

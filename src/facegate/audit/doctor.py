@@ -1,0 +1,81 @@
+"""What this host gives: every protection as it comes out, the level reached, and what would provide the rest."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from facegate.audit.host import Finding, findings
+from facegate.audit.remedies import REMEDIES
+from facegate.errors import FacegateError
+from facegate.hosting import Facts, start
+from facegate.levels import hold_against, level_of, needed
+from facegate.memory.regions import LINUX
+from facegate.policy import Policy
+from facegate.protections import TABLE, Level, Protection
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What the doctor found.
+
+    Attributes:
+        wanted: the least level that the policy accepts.
+        level: the level that this host reaches.
+        protections: every one, in the order of the table.
+        host: settings of the host around it.
+        obstacle: why nothing could be started at all, or None.
+    """
+
+    wanted: Level
+    level: Level
+    protections: list[Protection]
+    host: list[Finding]
+    obstacle: str | None = None
+
+    @property
+    def reached(self) -> bool:
+        """Whether a gate with this policy would open here, as far as levels decide it."""
+        missing = {each.name for each in self.protections if each.state == "unavailable"}
+        return not missing & needed(self.wanted) and self.obstacle is None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "wanted": self.wanted,
+            "level": self.level,
+            "reached": self.reached,
+            "obstacle": self.obstacle,
+            "protections": [
+                asdict(each)
+                | {
+                    "needed_for": TABLE[each.name].needed_for,
+                    "what": TABLE[each.name].what,
+                    "remedy": remedy_for(each),
+                }
+                for each in self.protections
+            ],
+            "host": [asdict(each) for each in self.host],
+        }
+
+
+def remedy_for(protection: Protection) -> str:
+    """What would provide it; empty where it is achieved."""
+    return "" if protection.state == "achieved" else REMEDIES[protection.name]
+
+
+def examine(policy: Policy) -> Diagnosis:
+    """Start a zygote as a gate would, read back what it is, and end it.
+
+    Args:
+        policy: whose level, ceiling and waivers count; nothing else of it does.
+    """
+    seen: list[Facts] = []
+    lenient = Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=0)
+    obstacle = None
+    try:
+        start(lenient, seen.append).close()
+    except (FacegateError, OSError) as error:
+        obstacle = str(error)
+    entries = hold_against(lenient, seen[-1].protections if seen else [])
+    return Diagnosis(policy.level, level_of(entries), entries, findings() if LINUX else [], obstacle)

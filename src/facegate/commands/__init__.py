@@ -1,0 +1,1 @@
+"""One file for each command of ``facegate``; `facegate.cli` puts them together."""
