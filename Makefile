@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full soak lint format bench peers clean
+.PHONY: demo test test-full soak ends mutations lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -27,6 +27,14 @@ test-full: $(VENV)/.facegate-test
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800
+
+# 10,000 requests, one in ten ended by a random end.
+ends: $(VENV)/.facegate-test
+	FACEGATE_ENDS=10000 $(PYTEST) tests/leak/test_ends_campaign.py -s --timeout=10800
+
+# Takes every protection away once, sees which tests notice, and writes down which.
+mutations: $(VENV)/.facegate-test
+	$(BIN)/python -m tests.mutations.run --write docs/protections.md
 
 lint: $(VENV)/.facegate-dev
 	$(BIN)/ruff check .
