@@ -24,6 +24,7 @@ from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
 from facegate.request import Request
+from facegate.sandbox.budget import Budget
 from facegate.sandbox.pool import SparePool
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -34,7 +35,6 @@ _OWN_PROTECTIONS: Final = {
     "arena_not_dumped": "MADV_DONTDUMP",
     "arena_not_inherited": "MADV_DONTFORK",
     "arena_sealed": "F_SEAL_FUTURE_WRITE, GROW, SHRINK, SEAL",
-    "own_process": "one child per request",
 }
 
 
@@ -72,7 +72,7 @@ class Gate:
         self._closed = False
         self._owner = os.getpid()
         self._deadlines = Deadlines()
-        self.pool = SparePool(self.policy.spares)
+        self.pool = SparePool(self.policy.spares, Budget.of(self.policy))
         # At interpreter exit requests may be open; the weak reference lets a forgotten gate go before that.
         atexit.register(_close_if_alive, weakref.ref(self))
 
@@ -173,7 +173,7 @@ class Gate:
 
     def _opened(self, request: Request) -> Opened:
         zygote = self.pool.zygote()
-        found = _OWN_PROTECTIONS | zygote.protections
+        own = [Protection(name, "achieved", detail) for name, detail in _OWN_PROTECTIONS.items()]
         return Opened(
             request_id=request.request_id,
             purpose=request.purpose,
@@ -183,7 +183,7 @@ class Gate:
             policy_digest=self.policy.digest(),
             models=zygote.models,
             level=LEVEL,
-            protections=[Protection(name, "achieved", detail) for name, detail in sorted(found.items())],
+            protections=sorted([*own, *zygote.protections], key=lambda each: each.name),
         )
 
     def _ended(

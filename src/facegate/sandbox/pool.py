@@ -7,6 +7,7 @@ from collections import deque
 from contextlib import suppress
 
 from facegate.errors import FacegateError, RequestClosedError
+from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
 
@@ -18,14 +19,16 @@ class SparePool:
 
     Args:
         size: children to keep waiting; 0 forks one when it is asked for.
+        budget: what each child may use; by default enough for the default policy.
 
     Raises:
         SandboxSetupError: the zygote did not start.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, budget: Budget | None = None) -> None:
         self._size = size
-        self._zygote = Zygote()
+        self._budget = budget
+        self._zygote = Zygote(self._budget)
         self._zygote_guard = threading.Lock()
         self._spares: deque[Child] = deque()
         self._changed = threading.Condition()
@@ -54,7 +57,7 @@ class SparePool:
                 raise RequestClosedError("The gate is closed.")
             if not self._zygote.alive:
                 self._zygote.close()
-                self._zygote = Zygote()
+                self._zygote = Zygote(self._budget)
             return self._zygote
 
     def close(self) -> None:
