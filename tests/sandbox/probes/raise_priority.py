@@ -1,0 +1,11 @@
+"""Change its priority."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+VIOLATES = ("setpriority",)
+
+
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    os.nice(1)
