@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import bench  # noqa: E402
-import raw  # noqa: E402
+import bench
+import raw
 
-from facegate.sandbox import wire  # noqa: E402
+from facegate.sandbox import wire
 
 if __name__ == "__main__":
     raw.Entry.prepare()

@@ -7,12 +7,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import subprocess  # noqa: E402, F401 - probes need it, and it can load no code later
+# What probes need: no code can be loaded later.
+import encodings.idna  # noqa: F401
+import fcntl  # noqa: F401
+import resource  # noqa: F401
+import subprocess  # noqa: F401
+import termios  # noqa: F401
 
-import bench  # noqa: E402
-import raw  # noqa: E402
+import bench
+import raw
 
-from facegate.sandbox import zygote  # noqa: E402
+from facegate.sandbox import zygote
 
 if __name__ == "__main__":
     arguments = sys.argv[1:]

@@ -54,7 +54,9 @@ class Attempt:
         for path in paths:
             stat = path.lstat()
             attributes = os.listxattr(path, follow_symlinks=False)
-            found.append((path.name, stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_uid, stat.st_nlink, *attributes))
+            found.append(
+                (path.name, stat.st_mode, stat.st_size, stat.st_mtime_ns, stat.st_uid, stat.st_nlink, *attributes)
+            )
         return [*found, (self.scratch / "existing").read_bytes()]  # type: ignore[list-item]
 
     def close(self) -> None:
@@ -98,7 +100,9 @@ def ids(path: Path) -> str:
 
 
 @pytest.mark.parametrize("attempt", PROBES, ids=ids, indirect=True)
-def test_act_is_refused_in_the_child_and_possible_outside(attempt: Attempt, zygote: Zygote, free: socket.socket) -> None:
+def test_act_is_refused_in_the_child_and_possible_outside(
+    attempt: Attempt, zygote: Zygote, free: socket.socket
+) -> None:
     if (why := supported()) is not None:
         pytest.skip(f"seccomp: {why}")
     assert in_child(zygote, attempt) in expected(attempt.module)

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 VIOLATES = ("socket",)
-UNFILTERED = ("EPERM", "ECONNREFUSED",)
+UNFILTERED = (
+    "EPERM",
+    "ECONNREFUSED",
+)
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:

@@ -11,5 +11,11 @@ LACKS = {"ENOSYS": "keyrings", "EPERM": "keyrings in this container"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
-    raw.call("add_key", ctypes.create_string_buffer(b"user"), ctypes.create_string_buffer(b"facegate-probe"),
-        ctypes.create_string_buffer(b"face"), 4, (1 << 64) - 2)
+    raw.call(
+        "add_key",
+        ctypes.create_string_buffer(b"user"),
+        ctypes.create_string_buffer(b"facegate-probe"),
+        ctypes.create_string_buffer(b"face"),
+        4,
+        (1 << 64) - 2,
+    )

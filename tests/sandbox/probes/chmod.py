@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("chmod", "fchmodat",)
+VIOLATES = (
+    "chmod",
+    "fchmodat",
+)
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("chown", "fchownat",)
+VIOLATES = (
+    "chown",
+    "fchownat",
+)
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

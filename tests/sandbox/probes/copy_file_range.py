@@ -9,7 +9,11 @@ UNFILTERED = ("EFBIG",)
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
-    return {}, [os.open(scratch / "existing", os.O_RDONLY), os.open(scratch / "existing", os.O_RDWR), os.memfd_create("given")]
+    return {}, [
+        os.open(scratch / "existing", os.O_RDONLY),
+        os.open(scratch / "existing", os.O_RDWR),
+        os.memfd_create("given"),
+    ]
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("mknod", "mknodat",)
+VIOLATES = (
+    "mknod",
+    "mknodat",
+)
 UNFILTERED = ("EACCES",)
 
 

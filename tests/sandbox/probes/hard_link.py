@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("link", "linkat",)
+VIOLATES = (
+    "link",
+    "linkat",
+)
 UNFILTERED = ("EACCES",)
 
 

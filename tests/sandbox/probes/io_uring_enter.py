@@ -6,7 +6,7 @@ from typing import Any
 import raw
 
 VIOLATES = ("io_uring_enter",)
-FREE = "EOPNOTSUPP"
+FREE = "ENOTSUP"
 LACKS = {"ENOSYS": "io_uring", "EPERM": "io_uring for this user"}
 
 

@@ -12,4 +12,6 @@ VIOLATES = ("mprotect",)
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
     page = mmap.mmap(-1, mmap.PAGESIZE)
-    raw.call("mprotect", ctypes.addressof(ctypes.c_char.from_buffer(page)), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)
+    raw.call(
+        "mprotect", ctypes.addressof(ctypes.c_char.from_buffer(page)), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC
+    )

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("mkdir", "mkdirat",)
+VIOLATES = (
+    "mkdir",
+    "mkdirat",
+)
 UNFILTERED = ("EACCES",)
 
 

@@ -5,7 +5,10 @@ import stat
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("mknod", "mknodat",)
+VIOLATES = (
+    "mknod",
+    "mknodat",
+)
 UNFILTERED = ("EACCES",)
 
 

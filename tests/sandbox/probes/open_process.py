@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,8 @@ VIOLATES = ("pidfd_open",)
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
-    victim = subprocess.Popen(["sleep", "60"])
-    return {"pid": victim.pid}, [os.pidfd_open(victim.pid)]
+    victim = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+    return {"pid": victim}, [os.pidfd_open(victim)]
 
 
 def after(given: dict[str, Any]) -> None:

@@ -4,7 +4,10 @@ import resource
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("prlimit64", "setrlimit",)
+VIOLATES = (
+    "prlimit64",
+    "setrlimit",
+)
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

@@ -4,7 +4,10 @@ import socket
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("getsockname", "recvmsg",)
+VIOLATES = (
+    "getsockname",
+    "recvmsg",
+)
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:

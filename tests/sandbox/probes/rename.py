@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("rename", "renameat",)
+VIOLATES = (
+    "rename",
+    "renameat",
+)
 UNFILTERED = ("EACCES",)
 
 

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("rmdir", "unlinkat",)
+VIOLATES = (
+    "rmdir",
+    "unlinkat",
+)
 UNFILTERED = ("EACCES",)
 
 

@@ -1,6 +1,5 @@
 """Send a descriptor."""
 
-import ctypes
 import socket
 from pathlib import Path
 from typing import Any

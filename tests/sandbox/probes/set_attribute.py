@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 VIOLATES = ("setxattr",)
-LACKS = {"EOPNOTSUPP": "a file system with user attributes"}
+LACKS = {"ENOTSUP": "a file system with user attributes"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

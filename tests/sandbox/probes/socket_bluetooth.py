@@ -7,7 +7,12 @@ from typing import Any
 import raw
 
 VIOLATES = ("socket",)
-LACKS = {"EAFNOSUPPORT": "AF_BLUETOOTH", "EPERM": "the right to AF_BLUETOOTH", "ESOCKTNOSUPPORT": "AF_BLUETOOTH", "EPROTONOSUPPORT": "AF_BLUETOOTH"}
+LACKS = {
+    "EAFNOSUPPORT": "AF_BLUETOOTH",
+    "EPERM": "the right to AF_BLUETOOTH",
+    "ESOCKTNOSUPPORT": "AF_BLUETOOTH",
+    "EPROTONOSUPPORT": "AF_BLUETOOTH",
+}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

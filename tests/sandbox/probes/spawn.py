@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("clone", "vfork",)
+VIOLATES = (
+    "clone",
+    "vfork",
+)
 UNFILTERED = ("EACCES",)
 
 

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("symlink", "symlinkat",)
+VIOLATES = (
+    "symlink",
+    "symlinkat",
+)
 UNFILTERED = ("EACCES",)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 REFUSED = "MemoryError"
 UNFILTERED = ("MemoryError",)
-LACKS = {"MemoryError": "64 GiB of address space"}
+LACKS = {"MemoryError": "4 GiB of address space"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
-    bytearray(64 << 30)
+    bytearray(4 << 30)

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("unlink", "unlinkat",)
+VIOLATES = (
+    "unlink",
+    "unlinkat",
+)
 UNFILTERED = ("EACCES",)
 
 

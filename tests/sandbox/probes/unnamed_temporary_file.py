@@ -6,7 +6,7 @@ from typing import Any
 
 VIOLATES = ("openat",)
 UNFILTERED = ("EACCES",)
-LACKS = {"EOPNOTSUPP": "a file system with O_TMPFILE"}
+LACKS = {"ENOTSUP": "a file system with O_TMPFILE"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

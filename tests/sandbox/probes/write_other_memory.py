@@ -4,7 +4,6 @@ import ctypes
 import os
 import signal
 import struct
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ LACKS = {"EPERM": "the right to trace"}
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
-    victim = subprocess.Popen(["sleep", "60"])
-    return {"pid": victim.pid}, [os.pidfd_open(victim.pid)]
+    victim = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+    return {"pid": victim}, [os.pidfd_open(victim)]
 
 
 def after(given: dict[str, Any]) -> None:

@@ -4,7 +4,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-VIOLATES = ("pwritev", "pwritev2",)
+VIOLATES = (
+    "pwritev",
+    "pwritev2",
+)
 UNFILTERED = ("EFBIG",)
 
 

@@ -5,7 +5,10 @@ from typing import Any
 
 import raw
 
-VIOLATES = ("x32:39", "number:1073741863",)
+VIOLATES = (
+    "x32:39",
+    "number:1073741863",
+)
 LACKS = {"ENOSYS": "the x32 table"}
 
 

@@ -42,7 +42,8 @@ def build_later(machine: str) -> Code:
     numbers = NUMBERS[machine]
     leaves = {numbers[LATER]: [Instruction(RETURN, KILL_PROCESS)]}
     leaves |= {numbers[name]: [Instruction(RETURN, ERRNO | number)] for name, number in LATER_SILENT.items()}
-    return _program(leaves, machine, KILL_PROCESS, otherwise=ALLOW)
+    # Foreign calls are the first filter's: were they this one's, it would end the process before anybody learns the name.
+    return _program(leaves, machine, ALLOW, otherwise=ALLOW)
 
 
 def pack(program: Sequence[Instruction]) -> bytes:
