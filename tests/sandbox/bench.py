@@ -1,4 +1,4 @@
-"""A workbench whose one command carries out a probe; it takes the place of the real one in the same zygote and child."""
+"""A workbench whose one command carries out a probe, in place of the real one in the same zygote and child."""
 
 from __future__ import annotations
 

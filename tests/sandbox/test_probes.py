@@ -49,6 +49,7 @@ class Attempt:
         self.command: dict[str, Any] = {"probe": str(probe), "scratch": str(self.scratch), "given": given}
 
     def tree(self) -> list[tuple[object, ...]]:
+        """All that could be seen of the place: names, modes, sizes, times, owners, links, attributes, content."""
         paths = [self.scratch, *sorted(self.scratch.iterdir())]
         found: list[tuple[object, ...]] = []
         for path in paths:
@@ -60,6 +61,7 @@ class Attempt:
         return [*found, (self.scratch / "existing").read_bytes()]  # type: ignore[list-item]
 
     def close(self) -> None:
+        """Take everything away again."""
         wire.close_all(self.descriptors)
         if hasattr(self.module, "after"):
             self.module.after(self.command["given"])
@@ -82,7 +84,6 @@ def in_child(zygote: Zygote, attempt: Attempt) -> str:
     except ViolationError as error:
         outcome = f"violation {error.syscall}"
         assert child.end == outcome, "the receipt would not say so"
-        assert str(error.syscall) in error.reason
     finally:
         child.close()
         child.arena.close()
@@ -100,9 +101,7 @@ def ids(path: Path) -> str:
 
 
 @pytest.mark.parametrize("attempt", PROBES, ids=ids, indirect=True)
-def test_act_is_refused_in_the_child_and_possible_outside(
-    attempt: Attempt, zygote: Zygote, free: socket.socket
-) -> None:
+def test_act_is_refused_in_the_child_and_possible_free(attempt: Attempt, zygote: Zygote, free: socket.socket) -> None:
     if (why := supported()) is not None:
         pytest.skip(f"seccomp: {why}")
     assert in_child(zygote, attempt) in expected(attempt.module)

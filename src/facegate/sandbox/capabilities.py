@@ -1,5 +1,7 @@
-"""Giving up every capability. A zygote started by root has all of them, and with them its children could look into each
-other: CAP_SYS_PTRACE opens ``/proc/PID/mem`` of an undumpable process.
+"""Giving up every capability.
+
+A zygote started by root has all of them, and with them its children could look into each other: CAP_SYS_PTRACE opens
+``/proc/PID/mem`` of an undumpable process.
 """
 
 from __future__ import annotations

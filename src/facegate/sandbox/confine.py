@@ -34,8 +34,8 @@ def confine(budget: Budget) -> list[Protection]:
     capabilities.drop()
     # After what changes credentials: the kernel then resets it.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    found += landlock.protections(landlock.restrict(), probe)
     read_back()
+    found += landlock.protections(landlock.restrict(), probe)
     return [
         *found,
         Protection("no_new_privs", "achieved", "PR_GET_NO_NEW_PRIVS 1, no capability held"),

@@ -112,7 +112,13 @@ class Workbench:
             "pixels": self._pixels,
             "encode": self._encode,
         }
-        return steps[command["do"]](command, descriptors)
+        try:
+            return steps[command["do"]](command, descriptors)
+        except cv2.error as error:
+            # OpenCV's own way of saying that the address space is used up.
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError from None
+            raise
 
     def _admit(self, command: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         limits = MediaLimits(**command["limits"])

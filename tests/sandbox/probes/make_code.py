@@ -12,6 +12,5 @@ VIOLATES = ("mprotect",)
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
     page = mmap.mmap(-1, mmap.PAGESIZE)
-    raw.call(
-        "mprotect", ctypes.addressof(ctypes.c_char.from_buffer(page)), mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC
-    )
+    address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+    raw.call("mprotect", address, mmap.PAGESIZE, mmap.PROT_READ | mmap.PROT_EXEC)

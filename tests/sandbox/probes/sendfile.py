@@ -9,11 +9,8 @@ UNFILTERED = ("EFBIG",)
 
 
 def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
-    return {}, [
-        os.open(scratch / "existing", os.O_RDONLY),
-        os.open(scratch / "existing", os.O_RDWR),
-        os.memfd_create("given"),
-    ]
+    path = scratch / "existing"
+    return {}, [os.open(path, os.O_RDONLY), os.open(path, os.O_RDWR), os.memfd_create("given")]
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

@@ -7,12 +7,7 @@ from typing import Any
 import raw
 
 VIOLATES = ("socket",)
-LACKS = {
-    "EAFNOSUPPORT": "AF_BLUETOOTH",
-    "EPERM": "the right to AF_BLUETOOTH",
-    "ESOCKTNOSUPPORT": "AF_BLUETOOTH",
-    "EPROTONOSUPPORT": "AF_BLUETOOTH",
-}
+LACKS = {"EAFNOSUPPORT": "AF_BLUETOOTH", "EPERM": "AF_BLUETOOTH"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

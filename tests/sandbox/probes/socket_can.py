@@ -7,12 +7,7 @@ from typing import Any
 import raw
 
 VIOLATES = ("socket",)
-LACKS = {
-    "EAFNOSUPPORT": "AF_CAN",
-    "EPERM": "the right to AF_CAN",
-    "ESOCKTNOSUPPORT": "AF_CAN",
-    "EPROTONOSUPPORT": "AF_CAN",
-}
+LACKS = {"EAFNOSUPPORT": "AF_CAN", "EPERM": "AF_CAN"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

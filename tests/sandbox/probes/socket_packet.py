@@ -7,12 +7,7 @@ from typing import Any
 import raw
 
 VIOLATES = ("socket",)
-LACKS = {
-    "EAFNOSUPPORT": "packet sockets",
-    "EPERM": "the right to packet sockets",
-    "ESOCKTNOSUPPORT": "packet sockets",
-    "EPROTONOSUPPORT": "packet sockets",
-}
+LACKS = {"EAFNOSUPPORT": "packet sockets", "EPERM": "packet sockets"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:

@@ -1,6 +1,7 @@
 """The classic BPF that seccomp runs: its instructions, packed as the kernel takes them, and a simulator for tests.
 
-Codes: ``include/uapi/linux/bpf_common.h``; the filtered data: ``struct seccomp_data`` of ``include/uapi/linux/seccomp.h``.
+Sources: ``bpf_common.h`` for the codes, ``struct seccomp_data`` of ``seccomp.h`` for what is filtered, both in
+``include/uapi/linux``.
 """
 
 from __future__ import annotations

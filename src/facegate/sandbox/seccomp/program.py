@@ -42,7 +42,7 @@ def build_later(machine: str) -> Code:
     numbers = NUMBERS[machine]
     leaves = {numbers[LATER]: [Instruction(RETURN, KILL_PROCESS)]}
     leaves |= {numbers[name]: [Instruction(RETURN, ERRNO | number)] for name, number in LATER_SILENT.items()}
-    # Foreign calls are the first filter's: were they this one's, it would end the process before anybody learns the name.
+    # Foreign calls are for the first filter: this one would end the process before anybody learnt the name.
     return _program(leaves, machine, ALLOW, otherwise=ALLOW)
 
 
