@@ -15,6 +15,7 @@ from facegate.errors import (
     RequestClosedError,
     SandboxError,
     SandboxTimeoutError,
+    ViolationError,
 )
 from facegate.memory.arena import Product
 from facegate.memory.wiped import Wiped
@@ -217,4 +218,4 @@ def _closed(ending: Ending, request_id: str) -> RequestClosedError:
 def _outcome_of(error: SandboxError) -> Outcome:
     if isinstance(error, SandboxTimeoutError):
         return "timeout"
-    return "child-crashed" if isinstance(error, (ChildCrashedError, ProtocolError)) else "exception"
+    return "child-crashed" if isinstance(error, (ChildCrashedError, ProtocolError, ViolationError)) else "exception"

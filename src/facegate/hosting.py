@@ -91,9 +91,10 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
                     "A child process that the kernel confines needs Linux; elsewhere only the level 'inline' works: "
                     "the analysis in the worker itself."
                 )
+            from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            return SparePool(policy.spares, accept)
+            return SparePool(policy.spares, accept, Budget.of(policy))
         except ProtectionError:
             if policy.level != "inline":
                 raise

@@ -22,6 +22,7 @@ MADV_DONTFORK: Final = 10
 MADV_DONTDUMP: Final = 16
 
 PR_SET_PDEATHSIG: Final = 1
+PR_GET_PDEATHSIG: Final = 2
 PR_GET_DUMPABLE: Final = 3
 PR_SET_DUMPABLE: Final = 4
 PR_SET_NO_NEW_PRIVS: Final = 38
@@ -46,6 +47,7 @@ def _libc() -> ctypes.CDLL:
     libc.munmap.argtypes = (pointer, size)
     libc.mlock.argtypes = (pointer, size)
     libc.madvise.argtypes = (pointer, size, number)
+    libc.unshare.argtypes = (number,)
     libc.prctl.argtypes = (number, *(ctypes.c_ulong,) * 4)
     libc.syscall.restype = ctypes.c_long
     return libc
@@ -102,6 +104,18 @@ def fill(address: int, value: int, length: int) -> None:
 def prctl(option: int, argument: int = 0) -> int:
     """``prctl(option, argument, 0, 0, 0)``."""
     return _check(_libc().prctl(option, argument, 0, 0, 0))
+
+
+def parent_death_signal() -> int:
+    """The signal that this process gets when its parent ends; 0 for none."""
+    found = ctypes.c_int()
+    _check(_libc().prctl(PR_GET_PDEATHSIG, ctypes.addressof(found), 0, 0, 0))
+    return found.value
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces that the flags name, for new ones."""
+    _check(_libc().unshare(flags))
 
 
 def syscall(number: int, *arguments: int | ctypes.Array[ctypes.c_char] | None) -> int:

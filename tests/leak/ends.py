@@ -107,7 +107,7 @@ def main(requests: int, seed: int, photo: Path) -> dict[str, Any]:
 
     Custody.end = timed  # type: ignore[method-assign]
 
-    with facegate.Gate(facegate.Policy(level="inline", spares=2, max_open=2 * THREADS)) as gate:
+    with facegate.Gate(facegate.Policy(spares=2, max_open=2 * THREADS)) as gate:
         named = ends(gate)
 
         def one(plan: tuple[str | None, int]) -> None:

@@ -47,7 +47,7 @@ def handler(*_):
     raise SystemExit(0)
 if sys.argv[3] == "handled":
     signal.signal(signal.SIGTERM, handler)
-gate = facegate.Gate(facegate.Policy(level="inline", spares=1), on_receipt=keep)
+gate = facegate.Gate(facegate.Policy(spares=1), on_receipt=keep)
 request = gate.open_request("r-1", purpose="generation")
 request.open()
 faces = request.analyze(request.admit(sys.argv[1]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,12 +91,13 @@ def test_nothing_in_the_receipt_comes_from_the_person(report: dict, astronaut: b
     import base64
 
     payloads = [json.loads(base64.b64decode(each["payload"])) for each in json.loads(report["receipt"])["envelopes"]]
-    text = json.dumps(payloads)
+    # Without digests and IDs, which are random here: "512" is in every tenth receipt's.
+    text = re.sub(r"[0-9a-f]{16,}", "", json.dumps(payloads))
     for word in ("512", "JPEG", "width", "landmark_", "boxes", "confidence", 'faces"'):
         assert word not in text.replace("face_landmark", ""), word
     import hashlib
 
-    assert hashlib.sha256(astronaut).hexdigest() not in text
+    assert hashlib.sha256(astronaut).hexdigest() not in json.dumps(payloads)
 
 
 def test_no_growth_over_many_requests(astronaut: bytes) -> None:
@@ -126,13 +128,17 @@ def test_what_the_kernel_says_about_a_child(gate: facegate.Gate, astronaut: byte
         status = dict(line.split(":\t", 1) for line in (child / "status").read_text().splitlines() if ":\t" in line)
         assert status["Threads"].strip() == "1"
         assert status["NoNewPrivs"].strip() == "1"
+        assert status["Seccomp"].strip() == "2"
+        assert status["Seccomp_filters"].strip() == "3", "the zygote's, the child's, what is taken away later"
+        assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
         limits = (child / "limits").read_text()
         assert limits.split("Max file size")[1].split()[:2] == ["0", "0"]
         assert limits.split("Max core file size")[1].split()[:2] == ["1", "1"]
         environment = {line.partition("=")[0] for line in (child / "environ").read_text().split("\0") if line}
         from facegate.sandbox.host import ENVIRONMENT
 
-        assert environment == set(ENVIRONMENT)
+        # glibc cuts its tunables apart in place, so the second shows as an entry of its own.
+        assert environment - {"glibc.malloc.tcache_count"} == set(ENVIRONMENT)
         sockets = {str(path.readlink()) for path in (child / "fd").iterdir()}
         files = {each for each in sockets if each.startswith("/")}
         # Nothing else is open, so there is nothing that all children share and that could carry from one to the next.

@@ -10,17 +10,27 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from facegate.codes import to_error
-from facegate.errors import ChildCrashedError, ProtocolError, SandboxSetupError, SandboxTimeoutError
+from facegate.errors import (
+    ChildCrashedError,
+    ProtocolError,
+    SandboxError,
+    SandboxSetupError,
+    SandboxTimeoutError,
+    ViolationError,
+)
 from facegate.memory.region import Region
 from facegate.sandbox import wire
+from facegate.sandbox.seccomp import install
+from facegate.sandbox.seccomp.rules import LATER
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
 
-KILLED_AT_PURGE = "killed at purge"
+KILLED_AT_PURGE: Final = "killed at purge"
+VIOLATION: Final = "violation "
 _DEATH_SECONDS = 10.0
 
 
@@ -47,8 +57,10 @@ class Child:
         self._pidfd = pidfd
         self._channel = channel
         self._reap = reap
+        self._listener: int | None = None
+        self._violation: str | None = None
         self._calling = threading.Lock()
-        self._ending = threading.Lock()
+        self._ending = threading.RLock()
         self._killed = False
         self._dying = False
 
@@ -60,10 +72,10 @@ class Child:
         """
         self._channel.settimeout(timeout)
         try:
-            header, descriptors = wire.receive(self._channel)
-        except (EOFError, OSError):
+            self._take_listener()
+            header = self._receive(timeout)
+        except (EOFError, OSError, SandboxError):
             raise SandboxSetupError(f"A new child did not become ready ({self.bury()}).") from None
-        wire.close_all(descriptors)
         if header.get("ready") is not True or header.get("threads") != 1:
             self.bury()
             raise SandboxSetupError("A new child was not ready to serve: it must have one thread.")
@@ -72,7 +84,7 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether the process still runs."""
-        return self.end is None and not _readable(self._pidfd, 0.0)
+        return self.end is None and not _readable(self._pidfd, 0.0) and not self._violating()
 
     def call(
         self,
@@ -95,6 +107,7 @@ class Child:
         Raises:
             FacegateError: the child refused; the error is the one that its code stands for. The child lives on.
             SandboxTimeoutError: no answer in time; the child was killed.
+            ViolationError: the child tried a forbidden system call; it was killed.
             ChildCrashedError: the child died; the message names how.
             ProtocolError: the answer was not one; the child was killed.
         """
@@ -104,8 +117,7 @@ class Child:
                 self._channel.settimeout(timeout)
                 shared = [region.fd for region in (*sources, *targets)]
                 wire.send(self._channel, command | {"sources": len(sources)}, shared)
-                self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
-                answer, extra = wire.receive(self._channel)
+                answer = self._receive(max(deadline - time.monotonic(), 0.001))
             except TimeoutError:
                 self.kill()
                 raise SandboxTimeoutError(
@@ -114,23 +126,67 @@ class Child:
             except (EOFError, OSError):
                 # A dying process closes its channel a moment before it is dead.
                 self._dying = True
-                end = self.bury()
-                raise ChildCrashedError(f"The child died: {end}.", request_id=request_id) from None
+                raise _error_of(self.bury(), request_id) from None
             except ProtocolError as error:
                 self.kill()
                 raise ProtocolError(error.reason, request_id=request_id) from None
-        if extra:
-            wire.close_all(extra)
-            self.kill()
-            raise ProtocolError("The child sent descriptors, which it never may.", request_id=request_id)
         if "refused" in answer:
             raise to_error(str(answer["refused"]), request_id)
         return answer
+
+    def _take_listener(self) -> None:
+        """The child's first message: what tells of its violations, if the host has that."""
+        header, descriptors = wire.receive(self._channel)
+        if header.get("listener") is True and len(descriptors) == 1:
+            (self._listener,) = descriptors
+            return
+        wire.close_all(descriptors)
+        if header.get("listener") is not False:
+            raise ProtocolError("A new child did not begin as it must.")
+
+    def _receive(self, timeout: float) -> dict[str, Any]:
+        """The child's next message; a violation, which keeps it from answering, ends the waiting.
+
+        Raises:
+            EOFError: it is dead, or tried what it may not and is as good as dead.
+            TimeoutError: nothing came.
+            ProtocolError: what came was no answer.
+        """
+        waiting = select.poll()
+        waiting.register(self._channel, select.POLLIN)
+        if self._listener is not None:
+            waiting.register(self._listener, select.POLLIN)
+        if not waiting.poll(timeout * 1000):
+            raise TimeoutError
+        if self._violating():
+            raise EOFError
+        self._channel.settimeout(timeout)
+        answer, extra = wire.receive(self._channel)
+        if extra:
+            wire.close_all(extra)
+            raise ProtocolError("The child sent descriptors, which it never may.")
+        return answer
+
+    def _violating(self) -> bool:
+        """Whether the child hangs in a forbidden call."""
+        with self._ending:
+            if self._listener is None:
+                return False
+            waiting = select.poll()
+            waiting.register(self._listener, select.POLLIN)
+            return any(events & select.POLLIN for _, events in waiting.poll(0))
+
+    def _note_violation(self) -> None:
+        # Looked for before every kill, so that what a child tried while nobody waited for it is on the receipt too.
+        with suppress(OSError):  # it died in between
+            if self._violation is None and self._violating():
+                self._violation = install.receive(self._listener or -1)
 
     def kill(self) -> None:
         """Send SIGKILL at once; `bury` waits for the end."""
         with self._ending:
             if self.end is None and not self._killed:
+                self._note_violation()
                 # Whoever is dead or dying already was not killed by us, and the receipt should say what did it.
                 self._killed = not self._dying and not _readable(self._pidfd, 0.0)
                 with suppress(ProcessLookupError):  # died in between, of a cause of its own
@@ -148,9 +204,20 @@ class Child:
                 if not _readable(self._pidfd, _DEATH_SECONDS):
                     raise SandboxTimeoutError("The kernel did not end the child in time.")
                 status = self._reap(self.pid)
-                self.end = KILLED_AT_PURGE if self._killed and status == "signal SIGKILL" else status
+                self.end = self._named(status)
                 os.close(self._pidfd)
+                if self._listener is not None:
+                    os.close(self._listener)
+                    self._listener = None
             return self.end
+
+    def _named(self, status: str) -> str:
+        if self._violation is not None:
+            return VIOLATION + self._violation
+        if status == "signal SIGSYS":
+            # Where there is a listener, one call alone ends a child so.
+            return status if self._listener is None else VIOLATION + LATER
+        return KILLED_AT_PURGE if self._killed and status == "signal SIGKILL" else status
 
     def close(self) -> str:
         """`bury`, then give the channel back; returns how the child ended."""
@@ -160,6 +227,22 @@ class Child:
         with self._calling:
             self._channel.close()
         return end
+
+
+def _error_of(end: str, request_id: str) -> SandboxError:
+    """What a child's end, other than by us, is to the caller."""
+    if end.startswith(VIOLATION):
+        name = end.removeprefix(VIOLATION)
+        return ViolationError(
+            f"The child tried the forbidden system call {name} and was killed.", syscall=name, request_id=request_id
+        )
+    if end == "signal SIGSYS":
+        return ViolationError("The child tried a forbidden system call and was killed (SIGSYS).", request_id=request_id)
+    if end == "signal SIGXCPU":
+        return SandboxTimeoutError(
+            "The child used more processor time than the policy allows and was killed (SIGXCPU).", request_id=request_id
+        )
+    return ChildCrashedError(f"The child died: {end}.", request_id=request_id)
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

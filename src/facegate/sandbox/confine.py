@@ -1,77 +1,93 @@
-"""What the zygote gives up, once loaded, for itself and all that it forks; each read back from the kernel."""
+"""What the zygote gives up, once loaded, for itself and all that it forks; each read back from the kernel.
+
+What a host does not offer is reported as unavailable; whether that is enough, the policy decides. What it offers and
+then does not keep is an error.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
 import secrets
+import signal
+import stat
 import tempfile
 from pathlib import Path
-from typing import Final
 
 from facegate import kernel
 from facegate.errors import SandboxSetupError
-from facegate.sandbox import landlock
-
-# A core limit of 0 is ignored for a piped core handler; 1 byte is too small for any core and is honoured there too.
-CORE_LIMIT: Final = 1
-OPEN_FILES: Final = 64
+from facegate.protections import Protection
+from facegate.sandbox import capabilities, heap, landlock, limits, namespace
+from facegate.sandbox.budget import Budget
 
 
-def confine() -> dict[str, str]:
-    """Give up writing files, dumping core and gaining privileges, and check each with the kernel.
-
-    Returns:
-        Name of the protection to what was read back.
+def confine(budget: Budget) -> list[Protection]:
+    """Give up the network, writing files, dumping core and all privileges. The filter of system calls comes later.
 
     Raises:
         SandboxSetupError: one of them did not take.
     """
     # Asked now, because finding a temporary directory writes to it.
     probe = Path(tempfile.gettempdir()) / f"facegate-probe-{secrets.token_hex(8)}"
+    found = [heap.protection(), namespace.leave_network()]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    resource.setrlimit(resource.RLIMIT_CORE, (CORE_LIMIT, CORE_LIMIT))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    found += limits.limit_zygote(budget)
+    capabilities.drop()
+    # After what changes credentials: the kernel then resets it.
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    version = landlock.restrict()
-    return read_back() | {"landlock": f"ABI {version}; {_probe_write(probe)}"}
+    read_back()
+    found += landlock.protections(landlock.restrict(), probe)
+    return [
+        *found,
+        Protection("no_new_privs", "achieved", "PR_GET_NO_NEW_PRIVS 1, no capability held"),
+        Protection("not_dumpable", "achieved", "PR_GET_DUMPABLE 0"),
+    ]
 
 
-def read_back() -> dict[str, str]:
-    """The protections as the kernel reports them for this process.
+def bind_to_parent(parent: int) -> bool:
+    """Have the kernel end this process when the one that forked it ends.
+
+    Returns:
+        Whether that is still `parent`; if not, it died before the signal was armed.
 
     Raises:
-        SandboxSetupError: one is not in force.
+        SandboxSetupError: the kernel did not keep the signal.
+    """
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if kernel.parent_death_signal() != signal.SIGKILL:
+        raise SandboxSetupError("The kernel did not keep the parent-death signal.")
+    return os.getppid() == parent
+
+
+def read_back() -> None:
+    """Ask the kernel what this process inherited.
+
+    Raises:
+        SandboxSetupError: a protection is not in force.
     """
     if kernel.prctl(kernel.PR_GET_NO_NEW_PRIVS) != 1:
         raise SandboxSetupError("The kernel did not keep no-new-privileges.")
     if kernel.prctl(kernel.PR_GET_DUMPABLE) != 0:
         raise SandboxSetupError("The kernel did not make the process undumpable.")
-    if resource.getrlimit(resource.RLIMIT_CORE) != (CORE_LIMIT, CORE_LIMIT):
-        raise SandboxSetupError("The kernel did not keep the core limit.")
-    if resource.getrlimit(resource.RLIMIT_FSIZE) != (0, 0):
-        raise SandboxSetupError("The kernel did not keep the file-size limit.")
-    return {
-        "no_new_privs": "1",
-        "dumpable": "0",
-        "core_limit": f"{CORE_LIMIT} byte",
-        "file_size_limit": "0 bytes",
-    }
+    limits.check_zygote()
 
 
-def _probe_write(path: Path) -> str:
-    # Landlock cannot be asked what is in force, so it is tried: making a file must fail for lack of the right.
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        if error.errno == errno.EACCES:
-            return "creating a file was refused"
-        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
-    os.close(descriptor)
-    path.unlink(missing_ok=True)
-    raise SandboxSetupError("Landlock is applied, but a file could still be created.")
+def silence(sink: int) -> Protection:
+    """Lead standard output and error nowhere: from here on native libraries may print about a picture.
+
+    Args:
+        sink: the null device, open for writing; closed here.
+
+    Raises:
+        SandboxSetupError: they lead somewhere.
+    """
+    os.dup2(sink, 1)
+    os.dup2(sink, 2)
+    os.close(sink)
+    for descriptor in (1, 2):
+        found = os.fstat(descriptor)
+        if not stat.S_ISCHR(found.st_mode) or found.st_rdev != os.makedev(1, 3):
+            raise SandboxSetupError("Standard output or error does not lead to the null device.")
+    return Protection("silence", "achieved", "standard output and error are the null device")
 
 
 def threads() -> int:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-import signal
 import socket
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from facegate import kernel
 from facegate.codes import Refusal
-from facegate.sandbox import confine, wire
+from facegate.sandbox import confine, limits, wire
+from facegate.sandbox.budget import Budget
+from facegate.sandbox.seccomp.install import Filters, in_force
+from facegate.sandbox.seccomp.rules import CHANNEL
 
 # Exit codes of a child, for the receipt; 0 means that the worker closed the channel.
 ORPHANED = 3
@@ -32,45 +34,77 @@ class Workbench(Protocol):
         """Carry out one command on what the worker shares for it; raises `Refusal` to say no."""
 
 
-def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *, warm: bool) -> int:
-    """Serve one request over `channel`.
+def run(
+    channel: int,
+    arena: int,
+    *,
+    workbench: Workbench,
+    parent: int,
+    warm: bool,
+    filters: Filters | None,
+    budget: Budget,
+) -> int:
+    """Serve one request over the channel.
 
     Args:
-        channel: this child's end; the other is the worker's.
+        channel: descriptor of this child's end; the other is the worker's. It takes the place of standard input.
         arena: descriptor of the request's arena, writable still; closed here.
         workbench: loaded in the zygote, shared copy-on-write.
         parent: the zygote's process ID.
         warm: warm up before saying ready. After a fork the first write to each page copies it: in a spare that nobody
             waits for, that is better done beforehand; where a request waits already, it would do the work twice.
+        filters: for system calls; None where the host has none.
+        budget: what this process may use.
 
     Returns:
         The exit code.
     """
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if not confine.bind_to_parent(parent):
         return ORPHANED  # the zygote died before the signal was armed
+    limits.limit_child(budget)
+    os.dup2(channel, CHANNEL)
+    os.close(channel)
+    talk = socket.socket(fileno=CHANNEL)
+    _filter(talk, filters)
     workbench.begin(_map(arena))
     if warm:
         workbench.warm()
     confine.read_back()
-    wire.send(channel, {"ready": True, "threads": confine.threads()})
+    if filters is not None and in_force() == 0:
+        return UNCONFINED
+    wire.answer(talk, {"ready": True, "threads": confine.threads()})
     while True:
         try:
-            command, descriptors = wire.receive(channel)
+            command, descriptors = wire.receive(talk)
         except EOFError:
             return 0
         try:
-            answer = workbench.perform(command, _regions(descriptors, command.pop("sources")))
+            answer = workbench.perform(command, regions(descriptors, command.pop("sources")))
         except Refusal as refusal:
             answer = {"refused": refusal.code}
         except MemoryError:
             answer = {"refused": "memory"}
         finally:
             wire.close_all(descriptors)
-        wire.send(channel, answer)
+        wire.answer(talk, answer)
 
 
-def _regions(descriptors: Sequence[int], sources: int) -> list[memoryview]:
+def _filter(talk: socket.socket, filters: Filters | None) -> None:
+    """Bind this process to its filter, and give the worker the listener that tells of violations."""
+    if filters is None:
+        wire.answer(talk, {"listener": False})
+        return
+    listener = filters.install_child(os.getpid())
+    if listener is None:
+        wire.answer(talk, {"listener": False})
+    else:
+        wire.send(talk, {"listener": True}, [listener])
+        os.close(listener)
+    # Before the first command, and so before there is anything that a message could carry away.
+    filters.install_later()
+
+
+def regions(descriptors: Sequence[int], sources: int) -> list[memoryview]:
     """What the worker shares for one command: the first `sources` to read, the rest to write to."""
     access = [mmap.ACCESS_READ] * sources + [mmap.ACCESS_WRITE] * (len(descriptors) - sources)
     return [memoryview(mmap.mmap(each, 0, access=how)) for each, how in zip(descriptors, access, strict=True)]

@@ -6,16 +6,19 @@ import os
 import subprocess
 import sys
 import threading
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
 from facegate.memory.arena import new_arena
+from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.sandbox import wire
+from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
 
 # All that the zygote's environment holds. One thread per library, or it could not fork; freed memory overwritten, so
-# that it does not lie about in a child's heap; no bytecode files.
+# that it does not lie about in a child's heap (glibc does not overwrite what goes to its thread caches, so there are
+# none); no bytecode files.
 ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
@@ -23,7 +26,7 @@ ENVIRONMENT: Final = {
     "OPENBLAS_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONMALLOC": "malloc",
-    "GLIBC_TUNABLES": "glibc.malloc.perturb=165",
+    "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0",
 }
 _START_SECONDS: Final = 120.0
 _REPLY_SECONDS: Final = 15.0
@@ -33,19 +36,27 @@ _LOST: Final = "lost with the zygote"
 class Zygote:
     """A running zygote. Thread-safe; commands take turns.
 
+    Args:
+        budget: what each child may use; by default enough for the default policy.
+
     Attributes:
-        protections: what the zygote read back from the kernel about itself, and so about its children.
+        protections: what the zygote found about itself, and so about its children, under the names of
+            `facegate.protections.TABLE`; what this host lacks is among them.
         models: SHA-256 of each network that it loaded.
 
     Raises:
         ProtectionError: this is not Linux.
-        SandboxSetupError: it did not start with every protection; the message has its own words.
+        SandboxSetupError: it did not start, or a protection did not take; the message has its own words.
     """
 
-    def __init__(self) -> None:
+    # What is run; tests of the sandbox put a workbench of their own in the same zygote by a program of their own.
+    program: ClassVar[tuple[str, ...]] = ("-m", "facegate.sandbox.zygote")
+
+    def __init__(self, budget: Budget | None = None) -> None:
         if sys.platform != "linux":
             raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd. There is no other level yet.")
         self._turn = threading.Lock()
+        granted = budget or Budget.of(Policy())
         self._control, theirs = wire.pair()
         # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.
         log = os.memfd_create("facegate-zygote-log", os.MFD_CLOEXEC)
@@ -53,7 +64,13 @@ class Zygote:
             with theirs:
                 self._process = subprocess.Popen(
                     # -P and -s: only what is installed may be imported, nothing from the current or the user's folder.
-                    [sys.executable, "-P", "-s", "-m", "facegate.sandbox.zygote", str(theirs.fileno())],
+                    [
+                        sys.executable,
+                        "-P",
+                        "-s",
+                        *self.program,
+                        *map(str, (theirs.fileno(), granted.memory, granted.cpu)),
+                    ],
                     env=ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -81,7 +98,7 @@ class Zygote:
         if ready.get("ready") is not True:
             raise SandboxSetupError(f"The zygote did not start: {ready.get('reason')}")
         self._control.settimeout(_REPLY_SECONDS)
-        return [Protection(*each) for each in ready["protections"]], ready["models"]
+        return [Protection(*triple) for triple in ready["protections"]], ready["models"]
 
     @property
     def pid(self) -> int:

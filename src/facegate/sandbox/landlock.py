@@ -7,12 +7,16 @@ here. Rights are named up to the ABI that the kernel has (https://docs.kernel.or
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import socket
 import struct
+from pathlib import Path
 from typing import Final
 
 from facegate import kernel
 from facegate.errors import SandboxSetupError
+from facegate.protections import Protection
 
 _CREATE_RULESET_VERSION: Final = 1
 
@@ -45,14 +49,14 @@ def restrict() -> int:
     no-new-privileges set.
 
     Returns:
-        The ABI applied.
+        The ABI applied, 0 where the kernel has no Landlock.
 
     Raises:
-        SandboxSetupError: the kernel has no Landlock.
+        OSError: the kernel has it and refused.
     """
     version = abi()
     if version < 1:
-        raise SandboxSetupError("This kernel has no Landlock, so files could be written; refusing to start.")
+        return 0
     handled = [
         sum(mask for since, mask in table.items() if since <= version)
         for table in (_FS_BY_ABI, _NET_BY_ABI, _SCOPES_BY_ABI)
@@ -66,3 +70,57 @@ def restrict() -> int:
     finally:
         os.close(ruleset)
     return version
+
+
+def protections(version: int, probe: Path) -> list[Protection]:
+    """What is in force after `restrict`. Landlock cannot be asked, so each part is tried; nothing is left behind.
+
+    Args:
+        version: what `restrict` returned.
+        probe: a path that did not exist and could have been made before.
+
+    Raises:
+        SandboxSetupError: a part that should be in force is not.
+    """
+    if version < 1:
+        why = "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with)"
+        return [Protection(f"landlock_{part}", "unavailable", why) for part in ("files", "network", "scopes")]
+    found = [Protection("landlock_files", "achieved", f"ABI {version}; {_try_file(probe)}")]
+    for part, since, attempt in (("network", 4, _try_bind), ("scopes", 6, _try_signal)):
+        if version < since:
+            found.append(
+                Protection(f"landlock_{part}", "unavailable", f"Landlock ABI {since} is needed, not {version}")
+            )
+        else:
+            found.append(Protection(f"landlock_{part}", "achieved", f"ABI {version}; {attempt()}"))
+    return found
+
+
+def _try_file(path: Path) -> str:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            return "creating a file was refused"
+        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
+    os.close(descriptor)
+    path.unlink(missing_ok=True)
+    raise SandboxSetupError("Landlock is applied, but a file could still be created.")
+
+
+def _try_bind() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+        try:
+            attempt.bind(("127.0.0.1", 0))
+        except PermissionError:
+            return "binding a TCP port was refused"
+    raise SandboxSetupError("Landlock is applied, but a TCP port could still be bound.")
+
+
+def _try_signal() -> str:
+    # Signal 0 is only asked about. The parent, which is the worker, is outside.
+    try:
+        os.kill(os.getppid(), 0)
+    except PermissionError:
+        return "signalling the parent was refused"
+    raise SandboxSetupError("Landlock is applied, but the parent could still be signalled.")

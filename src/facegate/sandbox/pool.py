@@ -10,6 +10,7 @@ from contextlib import suppress
 from facegate.errors import FacegateError, RequestClosedError
 from facegate.hosting import Facts
 from facegate.memory.found import memory_protections
+from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
 
@@ -21,17 +22,18 @@ class SparePool:
 
     Args:
         size: children to keep waiting; 0 forks one when it is asked for.
-
         accept: called with the facts of every new zygote before it forks; raises to refuse it.
+        budget: what each child may use; by default enough for the default policy.
 
     Raises:
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
 
-    def __init__(self, size: int, accept: Callable[[Facts], object]) -> None:
+    def __init__(self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None) -> None:
         self._size = size
         self._accept = accept
+        self._budget = budget
         self._memory = memory_protections()
         self._zygote = self._start()
         self._zygote_guard = threading.Lock()
@@ -70,7 +72,7 @@ class SparePool:
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = Zygote()
+        zygote = Zygote(self._budget)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:

@@ -31,10 +31,25 @@ def send(channel: socket.socket, header: dict[str, Any], descriptors: Sequence[i
     Raises:
         OSError: the other end is gone, or the channel's timeout passed.
     """
-    data = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
-    if len(data) > MAX_HEADER or len(descriptors) > MAX_DESCRIPTORS:
+    if len(descriptors) > MAX_DESCRIPTORS:
         raise ValueError("The message is larger than the protocol allows.")
-    socket.send_fds(channel, [data], list(descriptors))
+    socket.send_fds(channel, [_encode(header)], list(descriptors))
+
+
+def answer(channel: socket.socket, header: dict[str, Any]) -> None:
+    """Send one message without descriptors, by a system call that could carry none.
+
+    Raises:
+        OSError: the other end is gone.
+    """
+    channel.send(_encode(header))
+
+
+def _encode(header: dict[str, Any]) -> bytes:
+    data = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
+    if len(data) > MAX_HEADER:
+        raise ValueError("The message is larger than the protocol allows.")
+    return data
 
 
 def receive(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:

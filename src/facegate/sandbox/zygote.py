@@ -1,7 +1,7 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
-Run as ``python -m facegate.sandbox.zygote FD`` by `facegate.sandbox.host`, with `FD` its end of the control channel.
-It stays single-threaded, never sees a request's data, and ends when the worker does.
+Run as ``python -m facegate.sandbox.zygote FD MEMORY CPU`` by `facegate.sandbox.host`: its end of the control channel
+and the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
 """
 
 from __future__ import annotations
@@ -12,20 +12,44 @@ import select
 import signal
 import socket
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final, Protocol
 
 from facegate.errors import FacegateError, SandboxSetupError
+from facegate.protections import Protection
 from facegate.sandbox import confine, executor, wire
+from facegate.sandbox.budget import Budget
+from facegate.sandbox.seccomp.install import Filters, in_force, supported
+from facegate.sandbox.seccomp.rehearsal import rehearse
+
+_OF_EVERY_CHILD: Final = (
+    Protection("own_process", "achieved", "forked for one request, killed with it"),
+    Protection(
+        "parent_death", "achieved", "PR_SET_PDEATHSIG, read back in each child; the zygote polls the worker's pidfd"
+    ),
+)
 
 
-def main(control: socket.socket) -> None:
-    """Load, lock down, then serve fork and reap commands until the worker is gone."""
+class Loaded(executor.Workbench, Protocol):
+    """A workbench that can say what it has loaded."""
+
+    def models(self) -> dict[str, str]:
+        """SHA-256 of each network, by name."""
+
+
+def main(control: socket.socket, budget: Budget, make: Callable[[], Loaded]) -> None:
+    """Load, lock down, then serve fork and reap commands until the worker is gone.
+
+    Args:
+        control: this process's end; the other is the worker's.
+        budget: what each child may use.
+        make: makes the workbench; nothing is loaded before.
+    """
     worker = os.pidfd_open(os.getppid())
     if _gone(worker):
         return
-    from facegate.vision.workbench import Workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
-
-    workbench = Workbench()
+    workbench = make()
     workbench.warm()
     # The survivors of start-up are never collected: a collection in a child would copy every page that it touched.
     gc.collect()
@@ -33,22 +57,21 @@ def main(control: socket.socket) -> None:
     gc.disable()
     # Opened now: afterwards not even the null device may be opened for writing.
     sink = os.open(os.devnull, os.O_WRONLY)
-    protections = confine.confine()
+    filters = Filters() if supported() is None else None
+    protections = [*_OF_EVERY_CHILD, *confine.confine(budget)]
     if confine.threads() != 1:
         raise SandboxSetupError("A library started a thread in the zygote, so it cannot fork safely.")
-    wire.send(
-        control,
-        {
-            "ready": True,
-            "protections": [[name, "achieved", detail] for name, detail in protections.items()],
-            "models": workbench.models(),
-        },
-    )
-    _silence(sink)
-    _serve(control, worker, workbench)
+    protections += [*rehearse(filters, budget), confine.silence(sink)]
+    if filters is not None:
+        filters.install_zygote(os.getpid())
+        if in_force() == 0:
+            raise SandboxSetupError("The kernel did not keep the filter of system calls.")
+    triples = [[each.name, each.state, each.detail] for each in protections]
+    wire.send(control, {"ready": True, "protections": triples, "models": workbench.models()})
+    _serve(control, worker, partial(executor.run, workbench=workbench, filters=filters, budget=budget))
 
 
-def _serve(control: socket.socket, worker: int, workbench: executor.Workbench) -> None:
+def _serve(control: socket.socket, worker: int, run: Callable[..., int]) -> None:
     waiting = select.poll()
     waiting.register(control, select.POLLIN)
     # EOF on the channel is not enough: a process that the worker forked would hold its end open.
@@ -62,16 +85,14 @@ def _serve(control: socket.socket, worker: int, workbench: executor.Workbench) -
         except EOFError:
             return
         if command.get("do") == "fork":
-            _fork(control, worker, workbench, descriptors, warm=command["warm"])
+            _fork(control, worker, run, descriptors, warm=command["warm"])
         elif command.get("do") == "reap":
             wire.send(control, {"status": _reap(command)})
         else:
             raise SandboxSetupError("The worker sent a command that the zygote does not know.")
 
 
-def _fork(
-    control: socket.socket, worker: int, workbench: executor.Workbench, descriptors: list[int], *, warm: bool
-) -> None:
+def _fork(control: socket.socket, worker: int, run: Callable[..., int], descriptors: list[int], *, warm: bool) -> None:
     channel, arena = descriptors
     parent = os.getpid()
     pid = os.fork()
@@ -80,7 +101,7 @@ def _fork(
         try:
             control.close()
             os.close(worker)
-            status = executor.run(socket.socket(fileno=channel), arena, workbench, parent, warm=warm)
+            status = run(channel, arena, parent=parent, warm=warm)
         finally:
             # Never unwind into the zygote's loop, and run none of its exit handlers.
             os._exit(status)
@@ -106,17 +127,23 @@ def _gone(worker: int) -> bool:
     return bool(waiting.poll(0))
 
 
-def _silence(sink: int) -> None:
-    # From here on native libraries may print about a picture, so nobody may be listening.
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    os.close(sink)
+def load() -> Loaded:
+    """The workbench that facegate ships."""
+    from facegate.vision.workbench import Workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
+
+    return Workbench()
 
 
-if __name__ == "__main__":
-    channel = socket.socket(fileno=int(sys.argv[1]))
+def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
+    """Be a zygote, started by `facegate.sandbox.host` with these arguments."""
+    descriptor, memory, cpu = map(int, arguments)
+    channel = socket.socket(fileno=descriptor)
     try:
-        main(channel)
+        main(channel, Budget(memory, cpu), make)
     except FacegateError as error:
         wire.send(channel, {"ready": False, "reason": error.reason})
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    start(sys.argv[1:], load)

@@ -110,7 +110,13 @@ class Workbench:
             "pixels": self._pixels,
             "encode": self._encode,
         }
-        return steps[command["do"]](command, regions)
+        try:
+            return steps[command["do"]](command, regions)
+        except cv2.error as error:
+            # OpenCV's own way of saying that the address space is used up.
+            if error.code == cv2.Error.StsNoMem:
+                raise MemoryError from None
+            raise
 
     def _admit(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         limits = MediaLimits(**command["limits"])

@@ -2,12 +2,16 @@
 
 import socket
 from pathlib import Path
+from typing import Any
+
+VIOLATES = ("socket",)
+UNFILTERED = ("EACCES",)
 
 
-def prepare(scratch: Path) -> None:  # noqa: ARG001
-    global listener
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
     listener = socket.create_server(("127.0.0.1", 0))
+    return {"port": listener.getsockname()[1]}, [listener.detach()]
 
 
-def act(scratch: Path) -> None:  # noqa: ARG001
-    socket.create_connection(listener.getsockname(), timeout=5).close()
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    socket.create_connection(("127.0.0.1", given["port"]), timeout=5).close()

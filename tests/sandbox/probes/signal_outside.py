@@ -2,17 +2,22 @@
 
 import os
 import signal
-import time
 from pathlib import Path
+from typing import Any
+
+VIOLATES = ("kill",)
+UNFILTERED = ("EPERM",)
 
 
-def prepare(scratch: Path) -> None:  # noqa: ARG001
-    global other
-    other = os.fork()
-    if other == 0:
-        time.sleep(10)
-        os._exit(0)
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
+    victim = os.posix_spawn("/bin/sleep", ["sleep", "60"], {})
+    return {"pid": victim}, [os.pidfd_open(victim)]
 
 
-def act(scratch: Path) -> None:  # noqa: ARG001
-    os.kill(other, signal.SIGKILL)
+def after(given: dict[str, Any]) -> None:
+    os.kill(given["pid"], signal.SIGKILL)
+    os.waitpid(given["pid"], 0)
+
+
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    os.kill(given["pid"], signal.SIGUSR1)

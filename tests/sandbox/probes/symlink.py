@@ -1,7 +1,14 @@
-"""Make a symbolic link: its target is text, and text can carry data."""
+"""Make a symbolic link: its target can carry data."""
 
 from pathlib import Path
+from typing import Any
+
+VIOLATES = (
+    "symlink",
+    "symlinkat",
+)
+UNFILTERED = ("EACCES",)
 
 
-def act(scratch: Path) -> None:
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
     (scratch / "link").symlink_to("face")

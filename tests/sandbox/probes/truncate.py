@@ -1,8 +1,12 @@
-"""Truncate an existing file by its path."""
+"""Cut a file short."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+VIOLATES = ("truncate",)
+UNFILTERED = ("EACCES",)
 
 
-def act(scratch: Path) -> None:
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
     os.truncate(scratch / "existing", 0)

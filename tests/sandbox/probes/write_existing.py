@@ -1,8 +1,11 @@
 """Open an existing file for writing."""
 
-import os
 from pathlib import Path
+from typing import Any
+
+VIOLATES = ("openat",)
+UNFILTERED = ("EACCES",)
 
 
-def act(scratch: Path) -> None:
-    os.close(os.open(scratch / "existing", os.O_WRONLY))
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    (scratch / "existing").open("r+b").close()

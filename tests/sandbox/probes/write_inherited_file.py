@@ -1,13 +1,16 @@
-"""Write to a file that was open before the confinement: the size limit stops what Landlock cannot."""
+"""Write to a file that came open: the size limit stops what Landlock cannot."""
 
 import os
 from pathlib import Path
+from typing import Any
+
+VIOLATES = ("write",)
+UNFILTERED = ("EFBIG",)
 
 
-def prepare(scratch: Path) -> None:
-    global descriptor
-    descriptor = os.open(scratch / "existing", os.O_WRONLY | os.O_APPEND)
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
+    return {}, [os.open(scratch / "existing", os.O_RDWR)]
 
 
-def act(scratch: Path) -> None:  # noqa: ARG001
-    os.write(descriptor, b"face")
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    os.write(descriptors[0], b"face")

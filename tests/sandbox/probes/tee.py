@@ -1,0 +1,20 @@
+"""Copy data from a pipe to a pipe."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import raw
+
+VIOLATES = ("tee",)
+
+
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
+    ready, full = os.pipe()
+    os.write(full, b"face")
+    empty, into = os.pipe()
+    return {}, [ready, into, full, empty]
+
+
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    raw.call("tee", descriptors[0], descriptors[1], 4, 0)

@@ -1,0 +1,16 @@
+"""Change the size of a file that came open."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+VIOLATES = ("ftruncate",)
+UNFILTERED = ("EFBIG",)
+
+
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
+    return {}, [os.open(scratch / "existing", os.O_RDWR)]
+
+
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    os.ftruncate(descriptors[0], 8192)

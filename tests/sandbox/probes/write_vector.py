@@ -1,0 +1,16 @@
+"""Write several pieces to a file that came open."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+VIOLATES = ("writev",)
+UNFILTERED = ("EFBIG",)
+
+
+def given(scratch: Path) -> tuple[dict[str, Any], list[int]]:
+    return {}, [os.open(scratch / "existing", os.O_RDWR)]
+
+
+def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
+    os.writev(descriptors[0], [b"fa", b"ce"])

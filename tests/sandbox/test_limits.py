@@ -1,0 +1,97 @@
+"""What a child may use: enough for the largest upload, and no more."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facegate.errors import LimitExceededError, SandboxTimeoutError
+from facegate.media import stage
+from facegate.policy import MediaLimits, Policy
+from facegate.sandbox.budget import Budget, memory_for
+from facegate.sandbox.host import Zygote
+from tests.conftest import child_of
+
+HERE = Path(__file__).parent
+SIDE = 8000  # 64 megapixels, the default policy's most
+
+
+def test_a_child_that_computes_for_ever_is_ended_by_the_kernel(zygote: Zygote) -> None:
+    """The bench's budget is two seconds; the worker would wait for a minute."""
+    child = zygote.fork(warm=False)
+    command = {"probe": str(HERE / "spin.py"), "scratch": "/", "given": {}}
+    with pytest.raises(SandboxTimeoutError, match="SIGXCPU"):
+        child.call(command, timeout=60, request_id="spin")
+    assert child.close() == "signal SIGXCPU"
+    child.arena.close()
+
+
+def test_the_budget_follows_the_policy() -> None:
+    small = Policy(limits=MediaLimits(pixels=1_000_000, bytes=1 << 20), ttl=5)
+    assert Budget.of(small).cpu < Budget.of(Policy()).cpu
+    assert memory_for(small.limits) + 63_000_000 * 16 < memory_for(MediaLimits())
+
+
+@pytest.fixture(scope="module")
+def largest() -> bytes:
+    """A picture of 64 megapixels with alpha, in the format that takes most memory but one, and encodes in a moment."""
+    file = io.BytesIO()
+    pixels = np.full((SIDE, SIDE, 4), 200, np.uint8)
+    pixels[:, ::2, 3] = 100
+    Image.fromarray(pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()
+
+
+def admit(zygote: Zygote, data: bytes) -> dict[str, object]:
+    limits = MediaLimits()
+    child = zygote.fork(warm=False)
+    region, used = stage(data, int(limits.bytes), "limits", lambda: None)
+    try:
+        command = {"do": "admit", "upload": 0, "bytes": used, "limits": limits.as_dict()}
+        return child.call(command, [region], timeout=120, request_id="limits")
+    finally:
+        child.close()
+        child.arena.close()
+        region.wipe()
+        region.close()
+
+
+def test_the_largest_upload_fits(largest: bytes) -> None:
+    real = Zygote()
+    try:
+        assert admit(real, largest)["width"] == SIDE
+    finally:
+        real.close()
+
+
+def test_an_upload_that_needs_more_than_the_budget_is_refused_and_the_child_lives_on(largest: bytes) -> None:
+    small = Zygote(Budget(memory=700 << 20, cpu=60))
+    try:
+        with pytest.raises(LimitExceededError, match="memory"):
+            admit(small, largest)
+    finally:
+        small.close()
+
+
+@pytest.mark.parametrize("spare", [150, 300, 450, 600, 900])
+def test_whenever_memory_runs_out_the_answer_is_a_refusal(spare: int) -> None:
+    """16 megapixels, whatever step of decoding, analysis and redaction it is that finds no room."""
+    import facegate
+    from facegate.sandbox import pool
+
+    file = io.BytesIO()
+    Image.fromarray(np.full((4000, 4000, 3), 90, np.uint8)).save(file, "JPEG")
+    gate = facegate.Gate(Policy(spares=0))
+    gate.pool.close()
+    gate.pool = pool.SparePool(0, lambda _: None, Budget(memory=spare << 20, cpu=60))
+    with gate:
+        with suppress(LimitExceededError), gate.open_request("room", purpose="safety") as request:
+            upload = request.admit(file.getvalue())
+            request.analyze(upload)
+            request.redact(upload)
+        assert child_of(request).end == "killed at purge"
