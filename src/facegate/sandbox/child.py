@@ -107,7 +107,7 @@ class Child:
             self.kill()
             raise ProtocolError("The child sent descriptors, which it never may.", request_id=request_id)
         if "refused" in answer:
-            raise to_error(str(answer["refused"]), request_id)
+            raise to_error(answer["refused"], request_id)
         return answer
 
     def kill(self) -> None:
