@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegate.aio import AsyncRequest
-from facegate.arguments import Subject, checked_pixels, checked_subject, whole
+from facegate.arguments import Subject, checked_pixels, checked_subject, whole, word
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
 from facegate.faces import Face, FaceSet
@@ -26,6 +26,7 @@ from facegate.policy import MediaLimits
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 
+READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
 FORMATS = ("jpeg", "png", "webp")
 STYLES = ("solid", "pixelate", "blur")
@@ -107,11 +108,13 @@ class Request:
                 upload_id = next(self._upload_ids)
                 command = {"do": "admit", "upload": upload_id, "bytes": used, "limits": self._limits.as_dict()}
                 answer = custody.call(command, [region.fd])
+                # In here, where a child that does not keep to the protocol is ended for it.
+                side = int(self._limits.side)
+                size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
+                picture_format = word(answer, "format", READABLE)
         finally:
             custody.release(region, used)
-        side = int(self._limits.side)
-        size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
-        return ImageUpload(self, upload_id, size_wh, str(answer.get("format")))
+        return ImageUpload(self, upload_id, size_wh, picture_format)
 
     def analyze(
         self, upload: ImageUpload, *, subject: Subject = "largest", scan: Literal["everyone", "large"] = "everyone"
