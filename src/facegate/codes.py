@@ -34,6 +34,7 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "limit.side": (LimitExceededError, "A side of the picture is longer than the policy's limits allow."),
     "limit.aspect": (LimitExceededError, "The picture is more elongated than the policy's limits allow."),
     "limit.scans": (LimitExceededError, "The JPEG has more scans than any real picture needs."),
+    "limit.pieces": (LimitExceededError, "The upload is cut into more pieces than any real picture."),
     "limit.metadata": (LimitExceededError, "The picture's metadata take more room than the upload has."),
     "limit.faces": (LimitExceededError, "The upload shows more faces than a request may handle."),
     "memory": (LimitExceededError, "The upload needs more memory than a child may use."),

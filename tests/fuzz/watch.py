@@ -58,7 +58,11 @@ def command(target: str, name: str) -> str:
 
 
 def _watched(target: str, seed: int, cases: int, descriptor: int) -> Report:
-    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as cried, mmap.mmap(descriptor, PROGRESS_BYTES) as at:
+    with (
+        tempfile.TemporaryFile() as said,
+        tempfile.TemporaryFile() as cried,
+        mmap.mmap(descriptor, PROGRESS_BYTES) as at,
+    ):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fuzz.loop", target, str(seed), str(cases), str(descriptor)],
             cwd=ROOT,

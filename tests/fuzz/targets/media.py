@@ -15,8 +15,8 @@ from facegate.vision.decode import decode
 from facegate.vision.frame import Frame
 from facegate.vision.headers import read_header
 from fixtures.formats import good_uploads
-from tests.fuzz.grammar import rebuilt
 from tests.fuzz.mutate import damaged
+from tests.fuzz.rebuild import rebuilt
 
 # Small limits: a mutated header that claims millions of pixels is admitted otherwise, and only makes the test slow.
 LIMITS = MediaLimits(bytes=1 << 20, pixels=1 << 20, side=4096)

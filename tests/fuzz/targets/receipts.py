@@ -90,7 +90,10 @@ class Receipts:
         except InvalidReceiptError:
             return "refused"
         texts = (verified.request_id, verified.purpose, verified.level, verified.child_end or "", verified.error or "")
-        assert all(text.isprintable() or all(each.isprintable() or each == "\xa0" or each.isspace() for each in text) for text in texts)
+        assert all(
+            text.isprintable() or all(each.isprintable() or each == "\xa0" or each.isspace() for each in text)
+            for text in texts
+        )
         return "verified"
 
 
@@ -113,7 +116,9 @@ def _change(thing: Any, rng: random.Random) -> None:
                 case 1 | 2:
                     place[name] = rng.choice(_VALUES)
                 case 3 if isinstance(inner, str):
-                    place[name] = damaged(inner.encode("utf-8", "surrogatepass"), rng, b'"\\\x00').decode(errors="replace")
+                    place[name] = damaged(inner.encode("utf-8", "surrogatepass"), rng, b'"\\\x00').decode(
+                        errors="replace"
+                    )
                 case 4 if isinstance(place, dict):
                     place[rng.choice(("x", "phase", "sig", "payload", ""))] = inner
                 case _:

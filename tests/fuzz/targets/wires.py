@@ -196,5 +196,3 @@ def _hostile(answers: list[Message]) -> Child:
 def _reap(pid: int) -> str:
     _, status = os.waitpid(pid, 0)
     return f"signal {signal.Signals(os.WTERMSIG(status)).name}" if os.WIFSIGNALED(status) else "exit"
-
-
