@@ -23,6 +23,7 @@ from facegate.media import ImageUpload, Output, Picture, RedactedImage, Source, 
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.region import Region
 from facegate.policy import MediaLimits
+from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 
@@ -90,6 +91,7 @@ class Request:
     ) -> None:
         await AsyncRequest(self).leave(error)
 
+    @quiet
     def admit(self, source: Source) -> ImageUpload:
         """Hand an upload to the child, which decodes it.
 
@@ -116,6 +118,7 @@ class Request:
             custody.release(region, used)
         return ImageUpload(self, upload_id, size_wh, picture_format)
 
+    @quiet
     def analyze(
         self, upload: ImageUpload, *, subject: Subject = "largest", scan: Literal["everyone", "large"] = "everyone"
     ) -> FaceSet:
@@ -145,6 +148,7 @@ class Request:
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
         return FaceSet(self, upload.upload_id, analysis, count, index)
 
+    @quiet
     def redact(
         self,
         upload: ImageUpload,
@@ -193,6 +197,7 @@ class Request:
             )
         return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
 
+    @quiet
     def finish(
         self,
         pixels: NDArray[np.uint8] | Picture,

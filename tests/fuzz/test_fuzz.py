@@ -49,7 +49,7 @@ def test_the_grammar_fits_what_it_reads(upload: object) -> None:
     """Taken apart and put together, a sound file shows the same picture; otherwise the grammar would only make noise."""
     pair = grammar(upload.data)
     again = pair[1](pair[0](upload.data))
-    assert len(pair[0](upload.data)) > 2
+    assert len(pair[0](upload.data)) >= 2
     assert (decode(again, LIMITS).rgb == decode(upload.data, LIMITS).rgb).all()
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from facegate import kernel
 from facegate.codes import Refusal
+from facegate.quiet import forget
 from facegate.sandbox import confine, wire
 
 # Exit codes of a child, for the receipt; 0 means that the worker closed the channel.
@@ -59,10 +60,9 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *
             return 0
         try:
             answer = workbench.perform(command, descriptors)
-        except Refusal as refusal:
-            answer = {"refused": refusal.code}
-        except MemoryError:
-            answer = {"refused": "memory"}
+        except (Refusal, MemoryError) as refusal:
+            answer = {"refused": refusal.code if isinstance(refusal, Refusal) else "memory"}
+            forget(refusal)
         finally:
             wire.close_all(descriptors)
         wire.send(channel, answer)

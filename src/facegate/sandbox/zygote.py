@@ -15,7 +15,7 @@ import sys
 from typing import Any
 
 from facegate.errors import FacegateError, SandboxSetupError
-from facegate.sandbox import confine, executor, wire
+from facegate.sandbox import confine, executor, silence, wire
 
 
 def main(control: socket.socket) -> None:
@@ -32,12 +32,14 @@ def main(control: socket.socket) -> None:
     gc.freeze()
     gc.disable()
     # Opened now: afterwards not even the null device may be opened for writing.
-    sink = os.open(os.devnull, os.O_WRONLY)
+    sink = silence.open_sink()
     protections = confine.confine()
     if confine.threads() != 1:
         raise SandboxSetupError("A library started a thread in the zygote, so it cannot fork safely.")
+    # From here on native libraries may print about a picture, so nobody may be listening.
+    silenced = silence.apply(sink)
+    protections[silenced.name] = silenced.detail
     wire.send(control, {"ready": True, "protections": protections, "models": workbench.models()})
-    _silence(sink)
     _serve(control, worker, workbench)
 
 
@@ -97,13 +99,6 @@ def _gone(worker: int) -> bool:
     waiting = select.poll()
     waiting.register(worker, select.POLLIN)
     return bool(waiting.poll(0))
-
-
-def _silence(sink: int) -> None:
-    # From here on native libraries may print about a picture, so nobody may be listening.
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    os.close(sink)
 
 
 if __name__ == "__main__":
