@@ -1,8 +1,8 @@
 """Errors that carry nothing of the upload: not in their words, and not in the frames that their tracebacks keep alive.
 
-A traceback holds every frame that it went through, and each frame its locals: the upload's bytes, arrays, answers of the
-child. Tools that print locals (`traceback.TracebackException(capture_locals=True)`, cgitb, rich, error trackers) would
-put them into logs, and a kept exception would keep them in memory. So whatever leaves facegate has its frames emptied.
+A traceback holds every frame that it went through, and each frame its locals: the upload's bytes, arrays, answers of
+the child. Tools that print locals (`traceback.TracebackException(capture_locals=True)`, cgitb, rich, error trackers)
+would put them into logs, and a kept exception would keep them in memory. So what leaves facegate is emptied.
 Imported on both sides, so nothing heavy may be imported here.
 """
 

@@ -71,6 +71,7 @@ class Progress:
         self._count = 0
 
     def begin(self, name: str) -> None:
+        """Name the next input."""
         self._count += 1
         text = name.encode()[: PROGRESS_BYTES - 16]
         self._map[: 16 + len(text)] = struct.pack("<QQ", self._count, len(text)) + text

@@ -1,4 +1,4 @@
-"""Damage to pictures that knows how they are built: pieces are dropped, repeated, moved, swapped, and lie about their size."""
+"""Damage to pictures that knows how they are built: pieces dropped, repeated, moved, swapped, and lying about size."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """Hostile input, made by the thousand: only what is documented comes out, in time, and nothing grows.
 
-``FACEGATE_FUZZ_CASES`` sets how many inputs each fuzzer tries, ``FACEGATE_FUZZ_SEED`` where they begin; ``make fuzz`` tries
-more than a million. A failure prints the command that repeats it.
+``FACEGATE_FUZZ_CASES`` sets how many inputs each fuzzer tries, ``FACEGATE_FUZZ_SEED`` where they begin; ``make fuzz``
+tries more than a million. A failure prints the command that repeats it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import time
@@ -46,7 +47,7 @@ def test_hostile_input_ends_in_a_documented_way(target: str) -> None:
 
 @pytest.mark.parametrize("upload", GOOD, ids=lambda upload: upload.name)
 def test_the_grammar_fits_what_it_reads(upload: object) -> None:
-    """Taken apart and put together, a sound file shows the same picture; otherwise the grammar would only make noise."""
+    """Taken apart and put together, a sound file shows the same picture, or the grammar would only make noise."""
     pair = grammar(upload.data)
     again = pair[1](pair[0](upload.data))
     assert len(pair[0](upload.data)) >= 2
@@ -77,7 +78,8 @@ class _Sick(Headers):
                 self.kept.append(b"x" * (1 << 20))
             if self.how == "leaks":
                 self.kept.append(os.open(os.devnull, os.O_RDONLY))
-            if self.how == "slow":
+            if self.how == "slow" and not self.kept:
+                self.kept.append("once is enough")
                 until = time.thread_time() + 2.1
                 while time.thread_time() < until:
                     pass
@@ -138,10 +140,8 @@ def test_libtiff_alone_prints_and_only_on_standard_error(capfd: pytest.CaptureFi
     for number in range(600):
         upload = GOOD[number % len(GOOD)]
         data = target.mutate(upload.data, rng)
-        try:
+        with contextlib.suppress(Refusal):
             decode(data, LIMITS)
-        except Refusal:
-            pass
         printed = capfd.readouterr()
         assert printed.out == ""
         assert not printed.err or data.startswith((b"II", b"MM"))

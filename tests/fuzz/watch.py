@@ -73,7 +73,7 @@ def _watched(target: str, seed: int, cases: int, descriptor: int) -> Report:
         count, since = 0, time.monotonic()
         while process.poll() is None:
             time.sleep(0.05)
-            now, length = struct.unpack("<QQ", at[:16])
+            now, _ = struct.unpack("<QQ", at[:16])
             if now != count:
                 count, since = now, time.monotonic()
             elif time.monotonic() - since > (_HANGS_SECONDS if count else _STARTS_SECONDS):

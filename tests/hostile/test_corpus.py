@@ -1,4 +1,4 @@
-"""Every hostile upload goes through a request, into the real child: the right refusal, in time, and the child lives on."""
+"""Every hostile upload goes through a request into the real child: the right refusal, in time; the child lives on."""
 
 from __future__ import annotations
 

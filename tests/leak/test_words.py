@@ -1,4 +1,4 @@
-"""Nothing facial in words: errors of every stage, their tracebacks with locals, logs, warnings, prints, native stderr."""
+"""Nothing facial in words: errors of every stage, tracebacks with locals, logs, warnings, prints, native stderr."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import facegate
 from facegate import kernel
 from facegate.errors import FacegateError
 from facegate.memory.arena import LAYOUT
 from fixtures.collection import two_people
-from fixtures.formats_good import picture
 from fixtures.containers import encoded
-from PIL import Image
+from fixtures.formats_good import picture
 from tests.conftest import child_of, encode
 from tests.leak.words import Secret, held_by, told_by
 
@@ -170,7 +170,7 @@ def test_the_search_finds_what_is_printed(secret: Secret) -> None:
 def test_awaited_errors_too(
     quick: facegate.Gate, secret: Secret, said: Callable[[], str], new_id: NewId, stage: str
 ) -> None:
-    """asyncio's frames hold the arguments of what runs in a thread; its debug mode logs."""
+    """The frames of asyncio hold the arguments of what runs in a thread; its debug mode logs."""
 
     async def fail() -> None:
         async with quick.open_request(new_id(), purpose="safety") as request:
@@ -192,16 +192,34 @@ def test_awaited_errors_too(
 def test_a_failed_purge_does_not_show_what_was_left(
     quick: facegate.Gate, secret: Secret, said: Callable[[], str], new_id: NewId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(BaseException) as caught:
+    with pytest.raises(BaseExceptionGroup) as caught:
         with quick.open_request(new_id(), purpose="safety") as request:
             _analyzed(request, secret)
             monkeypatch.setattr(kernel, "fill", lambda *_: None)
             raise ZeroDivisionError
     monkeypatch.undo()
-    assert isinstance(caught.value, BaseExceptionGroup)
     assert held_by(caught.value) == []
     assert secret.in_text(told_by(caught.value) + said()) == []
     assert isinstance(caught.value.exceptions[1], facegate.errors.PurgeError)
+
+
+def test_a_wipe_that_breaks_down_does_not_show_what_it_read(
+    quick: facegate.Gate, secret: Secret, said: Callable[[], str], new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of reading back, with bytes in hand that were not wiped."""
+
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    with pytest.raises(MemoryError) as caught:
+        with quick.open_request(new_id(), purpose="safety") as request:
+            _analyzed(request, secret)
+            monkeypatch.setattr(kernel, "fill", lambda *_: None)
+            monkeypatch.setattr(np, "count_nonzero", broken)
+    monkeypatch.undo()
+    child_of(request).arena.close()
+    assert held_by(caught.value) == []
+    assert secret.in_text(told_by(caught.value) + said()) == []
 
 
 def test_an_error_of_the_body_keeps_zeros(
@@ -213,6 +231,7 @@ def test_an_error_of_the_body_keeps_zeros(
         upload, faces = _analyzed(request, secret)
         with faces.subject.expose("landmarks") as xyz, faces.expose("boxes") as boxes, upload.expose() as rgb:
             shown = (xyz.any(), boxes.any(), rgb.any(), xyz[3:9])
+            assert all(shown[:3])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError) as caught:
@@ -235,7 +254,18 @@ def test_public_objects_print_nothing_while_they_are_open(
         with faces.subject.expose("landmarks") as xyz, safe.expose():
             assert secret.in_text(str(xyz[:9])), "the geometry is there"
             windows = list(custody._windows)
-            open_objects = [gate, gate.policy, gate.signer, gate.pool, request, request.receipt, upload, safe, faces, *faces]
+            open_objects = [
+                gate,
+                gate.policy,
+                gate.signer,
+                gate.pool,
+                request,
+                request.receipt,
+                upload,
+                safe,
+                faces,
+                *faces,
+            ]
             open_objects += [faces.subject, custody, child_of(request), child_of(request).arena, *windows]
             texts = [form(each) for each in open_objects for form in (repr, str, "{}".format, "{0!a}".format)]
             with (tmp_path / "trace").open("w+") as trace:
@@ -265,7 +295,9 @@ with facegate.Gate(facegate.Policy(spares=0)) as gate, gate.open_request("r-1", 
 """
 
 
-@pytest.mark.parametrize(("how", "last"), [("fail", "DecodeError"), ("kill", "ChildCrashedError"), ("print", "DecodeError")])
+@pytest.mark.parametrize(
+    ("how", "last"), [("fail", "DecodeError"), ("kill", "ChildCrashedError"), ("print", "DecodeError")]
+)
 def test_what_an_uncaught_error_prints(secret: Secret, tmp_path: Path, how: str, last: str) -> None:
     """sys.excepthook, faulthandler and all loggers; where the program prints geometry itself, the search finds it."""
     path = tmp_path / "upload"
@@ -283,7 +315,7 @@ DAMAGED_TIFF = DAMAGED_TIFF[:8] + b"\xff" * 40 + DAMAGED_TIFF[48:]
 def test_what_native_libraries_print_reaches_nobody(
     gate: facegate.Gate, capfd: pytest.CaptureFixture[str], new_id: NewId
 ) -> None:
-    """libtiff describes damage on descriptor 2: heard here, where it runs on purpose, and not from a child."""
+    """What libtiff says of damage goes to descriptor 2: heard here, where it runs on purpose, and not from a child."""
     from facegate.codes import Refusal
     from facegate.policy import MediaLimits
     from facegate.vision.decode import decode
@@ -378,5 +410,3 @@ def test_a_refusal_does_not_keep_pixels_alive_in_the_child() -> None:
         "{'refused': 'memory'}",
         "{'alive': False}",
     ]
-
-

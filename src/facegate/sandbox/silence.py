@@ -1,9 +1,9 @@
 """Where a child's standard output and error go: the null device.
 
-Native libraries describe damage there, libtiff for one, in words out of the upload. The null device is a sink bounded at
-nothing, which the kernel drops at once. Rejected: a pipe, because somebody would have to read those words, in a process
-that must not know them, and a full one blocks the child; a memfd, because it keeps what it takes until it is wiped, and
-the file-size limit turns a write to it into a signal.
+Native libraries describe damage there, libtiff for one, in words out of the upload. The null device is a sink bounded
+at nothing, which the kernel drops at once. Rejected: a pipe, because somebody would have to read those words, in a
+process that must not know them, and a full one blocks the child; a memfd, because it keeps what it takes until it is
+wiped, and the file-size limit turns a write to it into a signal.
 """
 
 from __future__ import annotations

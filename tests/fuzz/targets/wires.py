@@ -1,4 +1,4 @@
-"""The channel from a child that an upload has taken over: raw messages to `wire.receive`, answers to a whole request."""
+"""The channel from a child that an upload has taken over: messages to `wire.receive`, answers to a whole request."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Messages:
 
 
 class Answers:
-    """A whole request whose child is a process that answers what it likes: documented errors only, and all is let go."""
+    """A whole request whose child answers what it likes: documented errors only, and all is let go."""
 
     name = "answers"
     follow = ""
@@ -143,8 +143,7 @@ class Answers:
             self._use(request)
         except FacegateError as error:
             outcome = type(error).__name__
-            assert str(error).isascii()
-            assert str(error).isprintable()
+            assert str(error).isprintable()  # noqa: PT017
             if isinstance(error, ProtocolError):
                 # "It was treated as hostile and killed": by the time that the worker hears of it.
                 assert children[0].end is not None
