@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full soak ends mutations lint format bench peers clean
+.PHONY: demo test test-full soak ends mutations fuzz lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -23,7 +23,13 @@ test: $(VENV)/.facegate-test
 
 # Slow profiles: 1,000 requests from 8 threads, and the long fuzz run.
 test-full: $(VENV)/.facegate-test
-	FACEGATE_SOAK=1000 FACEGATE_FUZZ=20000 $(PYTEST) --timeout=1800
+	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 $(PYTEST) --timeout=1800
+
+# The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
+CASES ?= 300000
+SEED ?= 20240
+fuzz: $(VENV)/.facegate-test
+	FACEGATE_FUZZ_CASES=$(CASES) FACEGATE_FUZZ_SEED=$(SEED) $(PYTEST) -s tests/fuzz --timeout=7200
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from facegate.quiet import quiet_async
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -54,22 +56,27 @@ class AsyncRequest:
             await asyncio.wait([closing])
             raise
 
+    @quiet_async
     async def admit(self, source: Source) -> ImageUpload:
         """As `Request.admit`."""
         return await self._run(self._request.admit, source)
 
+    @quiet_async
     async def analyze(self, upload: ImageUpload, **options: Any) -> FaceSet:
         """As `Request.analyze`."""
         return await self._run(self._request.analyze, upload, **options)
 
+    @quiet_async
     async def redact(self, upload: ImageUpload, **options: Any) -> RedactedImage:
         """As `Request.redact`."""
         return await self._run(self._request.redact, upload, **options)
 
+    @quiet_async
     async def finish(self, pixels: NDArray[np.uint8] | Picture, **options: Any) -> Output:
         """As `Request.finish`."""
         return await self._run(self._request.finish, pixels, **options)
 
+    @quiet_async
     async def _run(self, operation: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         try:
             return await asyncio.to_thread(operation, *arguments, **options)

@@ -56,3 +56,15 @@ def whole(answer: dict[str, Any], key: str, least: int, most: int) -> int:
     if type(value) is not int or not least <= value <= most:
         raise ProtocolError(f"The child sent no usable {key}.")
     return value
+
+
+def word(answer: dict[str, Any], key: str, known: frozenset[str]) -> str:
+    """A word that a child sent, which may be no other than these: a child's own text is never shown to anyone.
+
+    Raises:
+        ProtocolError: it is missing or none of them.
+    """
+    value = answer.get(key)
+    if not isinstance(value, str) or value not in known:
+        raise ProtocolError(f"The child sent no usable {key}.")
+    return value

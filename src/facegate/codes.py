@@ -12,19 +12,14 @@ from facegate.errors import (
     FacegateError,
     LimitExceededError,
     OutputError,
-    ProtectionError,
     ProtocolError,
-    SandboxError,
     ShapeError,
     UnsupportedFormatError,
 )
 
 CODES: dict[str, tuple[type[FacegateError], str]] = {
     "format.empty": (UnsupportedFormatError, "The upload is empty."),
-    "format.unsupported": (
-        UnsupportedFormatError,
-        "The upload is no JPEG, PNG, WebP, GIF, TIFF or BMP picture, nor a video that can be read.",
-    ),
+    "format.unsupported": (UnsupportedFormatError, "The upload is no JPEG, PNG, WebP, GIF, TIFF or BMP picture."),
     "format.samples": (
         UnsupportedFormatError,
         "The picture's samples have no defined range of brightness (float, 32 bit) or an unknown meaning: "
@@ -39,33 +34,25 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "limit.side": (LimitExceededError, "A side of the picture is longer than the policy's limits allow."),
     "limit.aspect": (LimitExceededError, "The picture is more elongated than the policy's limits allow."),
     "limit.scans": (LimitExceededError, "The JPEG has more scans than any real picture needs."),
+    "limit.pieces": (LimitExceededError, "The upload is cut into more pieces than any real picture."),
     "limit.metadata": (LimitExceededError, "The picture's metadata take more room than the upload has."),
     "limit.faces": (LimitExceededError, "The upload shows more faces than a request may handle."),
-    "limit.duration": (LimitExceededError, "The video is longer than the policy's limits allow."),
-    "limit.frames": (LimitExceededError, "The video has more frames than the policy's limits allow."),
     "memory": (LimitExceededError, "The upload needs more memory than a child may use."),
     "decode.header": (DecodeError, "The upload's header is damaged or contradicts itself."),
     "decode.truncated": (DecodeError, "The upload ends before its picture does."),
     "decode.damaged": (DecodeError, "The upload is damaged: its content does not decode."),
     "subject.index": (AnalysisError, "There is no face with that index in the upload."),
     "subject.point": (AnalysisError, "There is no face at that point of the upload."),
-    "subject.unknown": (AnalysisError, "The subject must be a known word, an index or a point."),
-    "upload.unknown": (AnalysisError, "There is no such upload in this request."),
-    "analysis.failed": (AnalysisError, "The models gave no usable answer for this upload."),
     "redact.boxes": (AnalysisError, "Boxes to redact must be an (N, 4) float array, xyxy, in pixels."),
     "redact.style": (AnalysisError, "The style of redaction must be solid, pixelate or blur."),
     "redact.shape": (AnalysisError, "The shape of redaction must be box or ellipse."),
     "redact.margin": (AnalysisError, "The margin of redaction must be a number from 0 to 8."),
-    "model.tampered": (ProtectionError, "A model file differs from the one that facegate was built with."),
-    "model.missing": (ProtectionError, "A model that was asked for is not installed."),
     "output.shape": (ShapeError, "Pixels must be (H, W), (H, W, 3) or (H, W, 4) uint8, not empty."),
     "output.format": (OutputError, "The output's format must be jpeg, png or webp."),
     "output.quality": (OutputError, "The output's quality must be a whole number from 1 to 100."),
     "output.side": (OutputError, "The picture is too large for the output's format; png takes any size."),
     "output.room": (OutputError, "The output is larger than the room that was made for it."),
     "output.failed": (OutputError, "The output could not be encoded."),
-    "command.unknown": (ProtocolError, "The child does not know this command."),
-    "internal": (SandboxError, "The child met an error of its own; what it was stays in the child."),
 }
 
 
@@ -81,17 +68,17 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure; it never lea
         self.code = code
 
 
-def to_error(code: str, request_id: str | None = None) -> FacegateError:
+def to_error(code: object, request_id: str | None = None) -> FacegateError:
     """The error that a code from a child stands for; the worker raises it.
 
     Args:
-        code: as it came over the wire; hostile.
+        code: as it came over the wire; hostile, and so not even a text for certain.
         request_id: the request that it happened in.
 
     Returns:
         The error; a `ProtocolError` that does not repeat the code when the code is unknown.
     """
-    entry = CODES.get(code)
+    entry = CODES.get(code) if isinstance(code, str) else None
     if entry is None:
         return ProtocolError("The child refused with a code that does not exist.", request_id=request_id)
     kind, sentence = entry

@@ -19,6 +19,7 @@ from facegate.errors import (
 )
 from facegate.memory.arena import Product
 from facegate.memory.wiped import Wiped
+from facegate.quiet import quiet
 from facegate.receipt import Outcome
 from facegate.sizes import page_ceil
 
@@ -122,6 +123,7 @@ class Custody:
         self._regions[region] = used
         return region
 
+    @quiet
     def release(self, region: AnyRegion, used: int | None = None) -> None:
         """Wipe and close a region now, if purge has not done so already."""
         with self._busy:
@@ -182,6 +184,7 @@ class Custody:
             self.ending = self.ending or ending
         self._child.kill()
 
+    @quiet
     def end(self, ending: Ending) -> None:
         """Purge: end the child, revoke the windows, wipe and read back every region. Idempotent; the first cause stays.
 

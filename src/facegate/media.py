@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | int | BinaryIO
 
 _CHUNK = 1 << 20
+# Their readinto is C and lets go of the buffer.
+_NATIVE = (io.BytesIO, io.BufferedReader, io.FileIO)
 
 
 class Picture(Sealed):
@@ -93,6 +96,8 @@ class Output:
 def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], None]) -> tuple[AnyRegion, int]:
     """Read an upload into a sealed region, without a copy in the heap where the source allows it.
 
+    A file object written in Python gets a scratch buffer of 1 MiB instead, which is wiped after each read.
+
     Args:
         source: bytes, a path, an open descriptor or a binary file object; the caller keeps and closes it.
         limit: most bytes to take.
@@ -154,6 +159,8 @@ def _reader_of(source: memoryview | int | BinaryIO) -> Callable[[memoryview], in
 
         return from_memory
     if hasattr(source, "readinto"):
+        if type(source) not in _NATIVE:
+            return _through_scratch(source)
         return lambda buffer: source.readinto(buffer) or 0
 
     def from_stream(buffer: memoryview) -> int:
@@ -162,3 +169,23 @@ def _reader_of(source: memoryview | int | BinaryIO) -> Callable[[memoryview], in
         return len(piece)
 
     return from_stream
+
+
+def _through_scratch(source: BinaryIO) -> Callable[[memoryview], int]:
+    """A reader for a file object that may keep the buffer it is given.
+
+    Were that the region's own map, which is gone when the upload has been handed over, a later look at it would be a
+    SIGSEGV in the worker.
+    """
+    scratch = bytearray(_CHUNK)
+
+    def read(buffer: memoryview) -> int:
+        try:
+            given: int = source.readinto(memoryview(scratch)[: len(buffer)]) or 0  # type: ignore[attr-defined]
+            count = min(max(given, 0), len(buffer))
+            buffer[:count] = memoryview(scratch)[:count]
+            return count
+        finally:
+            scratch[:] = bytes(_CHUNK)
+
+    return read

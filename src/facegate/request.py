@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegate.aio import AsyncRequest
-from facegate.arguments import Subject, checked_pixels, checked_subject, whole
+from facegate.arguments import Subject, checked_pixels, checked_subject, whole, word
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
 from facegate.faces import Face, FaceSet
@@ -23,12 +23,14 @@ from facegate.media import ImageUpload, Output, Picture, RedactedImage, Source, 
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits
+from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
 
+READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
 FORMATS = ("jpeg", "png", "webp")
 STYLES = ("solid", "pixelate", "blur")
@@ -92,6 +94,7 @@ class Request:
     ) -> None:
         await AsyncRequest(self).leave(error)
 
+    @quiet
     def admit(self, source: Source) -> ImageUpload:
         """Hand an upload to the child, which decodes it.
 
@@ -110,12 +113,15 @@ class Request:
                 upload_id = next(self._upload_ids)
                 command = {"do": "admit", "upload": upload_id, "bytes": used, "limits": self._limits.as_dict()}
                 answer = custody.call(command, [region])
+                # In here, where a child that does not keep to the protocol is ended for it.
+                side = int(self._limits.side)
+                size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
+                picture_format = word(answer, "format", READABLE)
         finally:
             custody.release(region, used)
-        side = int(self._limits.side)
-        size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
-        return ImageUpload(self, upload_id, size_wh, str(answer.get("format")))
+        return ImageUpload(self, upload_id, size_wh, picture_format)
 
+    @quiet
     def analyze(
         self, upload: ImageUpload, *, subject: Subject = "largest", scan: Literal["everyone", "large"] = "everyone"
     ) -> FaceSet:
@@ -145,6 +151,7 @@ class Request:
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
         return FaceSet(self, upload.upload_id, analysis, count, index)
 
+    @quiet
     def redact(
         self,
         upload: ImageUpload,
@@ -193,6 +200,7 @@ class Request:
             )
         return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
 
+    @quiet
     def finish(
         self,
         pixels: NDArray[np.uint8] | Picture,

@@ -45,17 +45,32 @@ def test_a_refusal_carries_its_code_alone():
     assert refusal.args == ("decode.damaged",)
 
 
-def test_every_code_that_the_source_raises_is_in_the_table():
-    """A typo would reach the worker as a ProtocolError."""
-    used = set()
+def _raised() -> set[str]:
+    """The codes that the sources name where they refuse, and where they pass a library's error on as a refusal."""
+    used: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {"Refusal", "to_error"}:
                 choice = node.args[0]
                 leaves = [choice.body, choice.orelse] if isinstance(choice, ast.IfExp) else [choice]
                 used |= {leaf.value for leaf in leaves if isinstance(leaf, ast.Constant)}
-    assert "decode.header" in used
-    assert used <= set(CODES)
+    return used
+
+
+def test_every_code_that_the_source_raises_is_in_the_table():
+    """A typo would reach the worker as a ProtocolError."""
+    assert _raised() <= set(CODES)
+
+
+def test_every_code_in_the_table_is_raised_somewhere():
+    """A sentence for what cannot happen is a promise that nobody keeps."""
+    assert set(CODES) <= _raised()
+
+
+@pytest.mark.parametrize("code", [None, 7, 1.5, True, [], ["decode.damaged"], {"decode.damaged": 1}])
+def test_a_code_that_is_no_text_is_a_breach_of_protocol(code: object):
+    """It comes over the wire as whatever JSON can hold."""
+    assert type(to_error(code)) is errors.ProtocolError
 
 
 def test_the_table_loads_no_imaging_library():

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from facegate.errors import ReceiptError
 from facegate.receipt.envelope import Signer, decode
 from facegate.receipt.fields import check_statement
-from facegate.receipt.form import parse, to_json
+from facegate.receipt.form import load, parse, to_json
 from facegate.receipt.statement import Closed, Opened, close_statement, open_statement
 
 
@@ -52,15 +52,18 @@ class Receipt:
         return "OPEN" if len(self.envelopes) == 1 else "CLOSE"
 
     def statement(self) -> dict[str, Any]:
-        """The latest phase's in-toto Statement, not verified."""
-        statement: dict[str, Any] = json.loads(decode(self.envelopes[-1]["payload"]))
-        return statement
+        """The latest phase's in-toto Statement, not verified.
+
+        Raises:
+            InvalidReceiptError: what was signed is no JSON object.
+        """
+        return load(decode(self.envelopes[-1]["payload"]))
 
     def close(self, closed: Closed, signer: Signer) -> Receipt:
         """The receipt with its second phase added.
 
         Raises:
-            ReceiptError: it has one already, or the key is another.
+            ReceiptError: it has one already, the key is another, or its first phase is none.
         """
         envelopes = self.envelopes
         if len(envelopes) != 1:
@@ -68,7 +71,9 @@ class Receipt:
         if signer.public_key_pem() != self.public_key:
             raise ReceiptError("A receipt is closed with the key that opened it.")
         payload = decode(envelopes[0]["payload"])
-        envelope = signer.sign(close_statement(payload, json.loads(payload), closed))
+        opened = load(payload)
+        check_statement(opened, "OPEN")
+        envelope = signer.sign(close_statement(payload, opened, closed))
         return _written([*envelopes, envelope], signer)
 
     def to_json(self) -> str:

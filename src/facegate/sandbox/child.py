@@ -131,7 +131,7 @@ class Child:
                 self.kill()
                 raise ProtocolError(error.reason, request_id=request_id) from None
         if "refused" in answer:
-            raise to_error(str(answer["refused"]), request_id)
+            raise to_error(answer["refused"], request_id)
         return answer
 
     def _take_listener(self) -> None:

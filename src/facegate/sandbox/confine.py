@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import stat
 import tempfile
 from pathlib import Path
 
@@ -69,25 +68,6 @@ def read_back() -> None:
     if kernel.prctl(kernel.PR_GET_DUMPABLE) != 0:
         raise SandboxSetupError("The kernel did not make the process undumpable.")
     limits.check_zygote()
-
-
-def silence(sink: int) -> Protection:
-    """Lead standard output and error nowhere: from here on native libraries may print about a picture.
-
-    Args:
-        sink: the null device, open for writing; closed here.
-
-    Raises:
-        SandboxSetupError: they lead somewhere.
-    """
-    os.dup2(sink, 1)
-    os.dup2(sink, 2)
-    os.close(sink)
-    for descriptor in (1, 2):
-        found = os.fstat(descriptor)
-        if not stat.S_ISCHR(found.st_mode) or found.st_rdev != os.makedev(1, 3):
-            raise SandboxSetupError("Standard output or error does not lead to the null device.")
-    return Protection("silence", "achieved", "standard output and error are the null device")
 
 
 def threads() -> int:

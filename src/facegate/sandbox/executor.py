@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from facegate import kernel
 from facegate.codes import Refusal
+from facegate.quiet import forget
 from facegate.sandbox import confine, limits, wire
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.seccomp.install import Filters, in_force
@@ -80,10 +81,9 @@ def run(
             return 0
         try:
             answer = workbench.perform(command, regions(descriptors, command.pop("sources")))
-        except Refusal as refusal:
-            answer = {"refused": refusal.code}
-        except MemoryError:
-            answer = {"refused": "memory"}
+        except (Refusal, MemoryError) as refusal:
+            answer = {"refused": refusal.code if isinstance(refusal, Refusal) else "memory"}
+            forget(refusal)
         finally:
             wire.close_all(descriptors)
         wire.answer(talk, answer)

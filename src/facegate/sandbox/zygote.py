@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 
 from facegate.errors import FacegateError, SandboxSetupError
 from facegate.protections import Protection
-from facegate.sandbox import confine, executor, wire
+from facegate.sandbox import confine, executor, silence, wire
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.seccomp.install import Filters, in_force, supported
 from facegate.sandbox.seccomp.rehearsal import rehearse
@@ -56,12 +56,12 @@ def main(control: socket.socket, budget: Budget, make: Callable[[], Loaded]) -> 
     gc.freeze()
     gc.disable()
     # Opened now: afterwards not even the null device may be opened for writing.
-    sink = os.open(os.devnull, os.O_WRONLY)
+    sink = silence.open_sink()
     filters = Filters() if supported() is None else None
     protections = [*_OF_EVERY_CHILD, *confine.confine(budget)]
     if confine.threads() != 1:
         raise SandboxSetupError("A library started a thread in the zygote, so it cannot fork safely.")
-    protections += [*rehearse(filters, budget), confine.silence(sink)]
+    protections += [*rehearse(filters, budget), silence.apply(sink)]
     if filters is not None:
         filters.install_zygote(os.getpid())
         if in_force() == 0:

@@ -128,6 +128,19 @@ def test_nothing_but_pixels_reaches_the_decoder(monkeypatch: pytest.MonkeyPatch)
     assert b"Exif" not in seen[0]
 
 
+def test_no_comment_of_a_gif_reaches_the_decoder(monkeypatch: pytest.MonkeyPatch):
+    """Of the extensions before the first frame, only those that make a colour transparent."""
+    seen: list[bytes] = []
+    honest = Image.open
+    monkeypatch.setattr(Image, "open", lambda file, **rest: seen.append(file.getvalue()) or honest(file, **rest))
+    data = encoded(Image.fromarray(picture()).quantize(16), "GIF", comment=MARKER, transparency=3, loop=0)
+    assert MARKER in data
+    frame = decode(data, LIMITS)
+    assert frame.alpha is not None
+    assert b"!\xf9" in seen[0]
+    assert MARKER not in seen[0]
+
+
 def test_pillow_is_left_as_it_was_found(caplog: pytest.LogCaptureFixture):
     """Process-wide settings are put back, no warning leaks, and the debug log stays silent."""
     before = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, warnings.filters[:])

@@ -31,8 +31,8 @@ def read_header(data: bytes) -> Header:
     """Tell the type by content and read the header.
 
     Raises:
-        Refusal: format.empty, format.unsupported, format.samples, format.compression, limit.metadata, limit.scans,
-            decode.header, decode.truncated or decode.damaged.
+        Refusal: format.empty, format.unsupported, format.samples, format.compression, limit.metadata, limit.pieces,
+            limit.scans, decode.header, decode.truncated or decode.damaged.
     """
     if not data:
         raise Refusal("format.empty")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import struct
 from collections.abc import Iterator
 
 from facegate.codes import Refusal
 from facegate.vision.headers.exif import orientation
-from facegate.vision.headers.header import Header
+from facegate.vision.headers.header import Header, check_pieces
 
 _TABLES = frozenset({0xC4, 0xDB, 0xDD})  # Huffman, quantization, restart interval
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})  # baseline, extended, progressive; all with Huffman codes
@@ -15,6 +17,7 @@ _OTHER_FRAMES = frozenset({0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE,
 _APP = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}  # they decide on colour
 _EXIF, _END, _SCAN = 0xE1, 0xD9, 0xDA
 _LONE = frozenset({0x00, 0x01, 0xD8, *range(0xD0, 0xD8)})  # markers without a segment
+_NOT_FILL = re.compile(rb"[^\xff]")
 # Real progressive pictures have about ten; each scan costs a pass over the whole picture.
 _MAX_SCANS = 100
 
@@ -55,12 +58,13 @@ def read(data: bytes) -> Header:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of each segment, the first scan last; bytes between segments are skipped."""
     position = 2
-    while True:
+    for count in itertools.count():
+        check_pieces(count)
         position = data.find(b"\xff", position)
-        if position < 0:
+        code = _NOT_FILL.search(data, position) if position >= 0 else None
+        if code is None:
             raise Refusal("decode.truncated")
-        while data[position + 1] == 0xFF:  # fill bytes
-            position += 1
+        position = code.start() - 1
         marker = data[position + 1]
         if marker in _LONE:
             position += 2

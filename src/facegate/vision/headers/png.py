@@ -7,7 +7,7 @@ import zlib
 
 from facegate.codes import Refusal
 from facegate.vision.headers.exif import orientation
-from facegate.vision.headers.header import Header, inflate
+from facegate.vision.headers.header import Header, check_pieces, inflate
 
 _SIGNATURE = 8
 _PALETTE = 3
@@ -22,12 +22,16 @@ def read(data: bytes) -> Header:
     Pillow does not check the sum of IDAT.
     """
     kept = [data[:_SIGNATURE]]
+    packed: bytes | None = None
     profile: bytes | None = None
     turned = 1
     dropped = False
     position = _SIGNATURE
     kind = b""
+    count = 0
     while kind != b"IEND":
+        count += 1
+        check_pieces(count)
         length, kind = struct.unpack_from(">I4s", data, position)
         end = position + 12 + length
         if end > len(data):
@@ -43,9 +47,10 @@ def read(data: bytes) -> Header:
             kept.append(chunk)
             continue
         dropped = True
-        if sound and kind == b"iCCP":
-            _, _, packed = chunk[8:-4].partition(b"\0")
-            profile = inflate(packed[1:])
+        if sound and kind == b"iCCP" and packed is None:
+            # The first alone, as a PNG may have one: 4 KiB each become 4 MiB, and there is room for 16,000.
+            packed = chunk[8:-4].partition(b"\0")[2][1:]
+            profile = inflate(packed)
         elif sound and kind == b"eXIf":
             turned = orientation(chunk[8:-4])
     width, height, bits, colour = struct.unpack_from(">IIBB", data, _SIGNATURE + 8)

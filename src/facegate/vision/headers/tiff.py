@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from facegate.codes import Refusal
-from facegate.vision.headers.header import Header
+from facegate.vision.headers.header import Header, check_pieces
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
@@ -14,6 +14,11 @@ _KEPT = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320}
     | {_TILE_WIDTH, _TILE_HEIGHT, 324, 325, 332, 338, _SAMPLE_FORMAT, 347, 529, 530, 532, 34675}
 )
+_STRIPS = frozenset({273, 279, 324, 325})
+# Pillow makes a Python object of each number, but bytes of these types.
+_BYTES = frozenset({1, 2, 7})
+_MOST_NUMBERS = 3 << 16  # a palette of 16 bits, the longest list of numbers besides that of strips
+_MOST_SAMPLES = 64
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 # None, CCITT, LZW, JPEG, Deflate (two numbers), PackBits. The others of libtiff are rare, and their decoders many.
 _COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 7, 8, 32946, 32773})
@@ -33,6 +38,10 @@ class _Directory:
             tag, kind, number, raw = struct.unpack_from(self.order + "HHI4s", data, position)
             # The first of a tag counts, here and below: libtiff and Pillow disagree on twins.
             if (tag in _KEPT or tag == _ORIENTATION) and kind in _SIZES and tag not in self.entries:
+                if tag in _STRIPS:
+                    check_pieces(number)
+                elif number > _MOST_NUMBERS and kind not in _BYTES:
+                    raise Refusal("limit.metadata")
                 self.entries[tag] = (kind, number, raw)
                 total += number * _SIZES[kind]
         # Entries of an honest file do not overlap; here 65,535 of them could each claim the whole file.
@@ -40,11 +49,13 @@ class _Directory:
             raise Refusal("limit.metadata")
 
     def numbers(self, tag: int, default: int) -> tuple[int, ...]:
-        """Values of a SHORT or LONG tag."""
+        """Values of a SHORT or LONG tag that has one for each sample of a pixel."""
         kind, count, raw = self.entries.get(tag, (0, 0, b""))
         code = {1: "B", 3: "H", 4: "I"}.get(kind)
         if code is None or not count:
             return (default,)
+        if count > _MOST_SAMPLES:
+            raise Refusal("format.samples")
         if count * _SIZES[kind] <= 4:
             return struct.unpack_from(f"{self.order}{count}{code}", raw)
         (offset,) = struct.unpack(self.order + "I", raw)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 from facegate.codes import Refusal
 from facegate.vision.headers.exif import orientation
-from facegate.vision.headers.header import Header
+from facegate.vision.headers.header import Header, check_pieces
 
 
 def read(data: bytes) -> Header:
@@ -39,7 +40,10 @@ def read(data: bytes) -> Header:
 
 def _orientation(data: bytes) -> int:
     position = 12
-    while position + 8 <= len(data):
+    for count in itertools.count():
+        check_pieces(count)
+        if position + 8 > len(data):
+            break
         kind, length = struct.unpack_from("<4sI", data, position)
         if kind == b"EXIF":
             return orientation(data[position + 8 : position + 8 + length])
