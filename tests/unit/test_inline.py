@@ -24,7 +24,6 @@ from facegate.errors import (
     UnsupportedFormatError,
 )
 from facegate.memory.portable import PortableRegion
-from tests.conftest import descendants
 
 NewId = Callable[[], str]
 INLINE = facegate.Policy(level="inline", ceiling="inline")
@@ -53,10 +52,28 @@ def test_the_same_numbers_as_in_a_child(
         assert np.array_equal(values, there[name]), name
 
 
-def test_a_whole_request_starts_no_process_and_says_what_it_is(
-    inline: facegate.Gate, astronaut: bytes, new_id: NewId
-) -> None:
-    before = descendants()
+PROGRAM = """
+import sys
+import facegate
+from facegate.policy import Policy
+from pathlib import Path
+from tests.conftest import descendants
+upload = Path(sys.argv[1]).read_bytes()
+with facegate.Gate(Policy(level="inline", ceiling="inline")) as gate, gate.open_request("alone", purpose="generation") as request:
+    request.analyze(request.admit(upload))
+    print(descendants())
+"""
+
+
+def test_a_whole_request_starts_no_process(astronaut: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "upload"
+    path.write_bytes(astronaut)
+    command = [sys.executable, "-c", PROGRAM, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "set()", done.stderr
+
+
+def test_a_whole_request_says_what_it_is(inline: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
     with inline.open_request(new_id(), purpose="generation") as request:
         upload = request.admit(astronaut)
         faces = request.analyze(upload)
@@ -70,7 +87,6 @@ def test_a_whole_request_starts_no_process_and_says_what_it_is(
             output = request.finish(request.redact(upload), format="jpeg")
         assert not kept.any(), "dead after the purge"
     assert len(output.data) > 1000
-    assert descendants() == before
     verified = facegate.verify(request.receipt)
     assert (verified.level, verified.outcome, verified.child_end) == ("inline", "finished", "no child: inline")
     assert verified.purge.bytes_wiped == verified.purge.bytes_reread > 100_000
