@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 import facegate
-from facegate.memory.region import kernel_locked_bytes
+from facegate.memory.locks import kernel_locked_bytes
 from fixtures.portraits import portrait
 from tests.conftest import child_of, descendants, encode, eventually
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import facegate
-from facegate.memory.region import kernel_locked_bytes
+from facegate.memory.locks import kernel_locked_bytes
 from tests.conftest import child_of, descendants, eventually
 
 # A fresh interpreter, because this one has imported Pillow for its own purposes.

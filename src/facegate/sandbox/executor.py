@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
+from dataclasses import astuple
 from typing import Any, Protocol
 
 from facegate import kernel
 from facegate.codes import Refusal
+from facegate.memory.inside import lock_process, map_arena
 from facegate.sandbox import confine, wire
 
 # Exit codes of a child, for the receipt; 0 means that the worker closed the channel.
@@ -47,11 +48,12 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return ORPHANED  # the zygote died before the signal was armed
-    workbench.begin(_map(arena))
+    workbench.begin(map_arena(arena))
+    memory = lock_process()
     if warm:
         workbench.warm()
     confine.read_back()
-    wire.send(channel, {"ready": True, "threads": confine.threads()})
+    wire.send(channel, {"ready": True, "threads": confine.threads(), "memory": astuple(memory)})
     while True:
         try:
             command, descriptors = wire.receive(channel)
@@ -66,15 +68,3 @@ def run(channel: socket.socket, arena: int, workbench: Workbench, parent: int, *
         finally:
             wire.close_all(descriptors)
         wire.send(channel, answer)
-
-
-def _map(arena: int) -> memoryview:
-    """The arena, writable, for the rest of this process; its descriptor is closed.
-
-    Not through the mmap module: that keeps a duplicate of the descriptor.
-    """
-    size = os.fstat(arena).st_size
-    address = kernel.map_file(arena, size, kernel.PROT_READ | kernel.PROT_WRITE)
-    kernel.advise(address, size, kernel.MADV_DONTDUMP)
-    os.close(arena)
-    return memoryview((ctypes.c_char * size).from_address(address)).cast("B")

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
 from facegate.memory.arena import new_arena
+from facegate.memory.secret import secret_memory
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
 
@@ -35,6 +36,7 @@ class Zygote:
     Attributes:
         protections: what the zygote read back from the kernel about itself, and so about its children.
         models: SHA-256 of each network that it loaded.
+        secret: whether arenas are made in secret memory; by default where the host has it.
 
     Raises:
         ProtectionError: this is not Linux.
@@ -44,6 +46,7 @@ class Zygote:
     def __init__(self) -> None:
         if sys.platform != "linux":
             raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd. There is no other level yet.")
+        self.secret = secret_memory().state == "achieved"
         self._turn = threading.Lock()
         self._control, theirs = wire.pair()
         # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.
@@ -100,9 +103,10 @@ class Zygote:
 
         Raises:
             LockLimitError: the arena could not be locked.
+            ProtectionError: there is no secret memory any more.
             SandboxError: the zygote is gone, or the child did not become ready.
         """
-        arena = new_arena()
+        arena = new_arena(secret=self.secret)
         ours, theirs = wire.pair()
         try:
             with theirs:

@@ -15,7 +15,8 @@ import pytest
 
 from facegate import kernel
 from facegate.errors import LockLimitError, PurgeError
-from facegate.memory.region import Region, kernel_locked_bytes, page_ceil
+from facegate.memory.locks import kernel_locked_bytes
+from facegate.memory.region import Region, page_ceil
 
 
 def smaps_flags(name: str) -> list[str]:
