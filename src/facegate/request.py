@@ -233,6 +233,7 @@ class Request:
                 height, width = array.shape[:2]
                 source = custody.hold(Region("pixels", array.nbytes))
                 regions.append(source)
+                source.lock_used(array.nbytes)
                 with source.buffer() as buffer:
                     np.frombuffer(buffer, np.uint8, count=array.size).reshape(array.shape)[...] = array
                 source.seal()
@@ -259,6 +260,7 @@ class Request:
             region = custody.hold(Region("pixels", width * height * 3))
             command = {"do": "pixels", "upload": picture.upload_id, "redacted": picture.redacted}
             custody.call(command, [region.fd])
+            region.lock_used(region.size)
             window = custody.open_region(region)
         try:
             yield window.array(np.uint8, (height, width, 3))  # type: ignore[misc]

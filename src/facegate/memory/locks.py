@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
 import resource
 import threading
@@ -84,25 +85,31 @@ def lock_media(address: int, size: int) -> bool:
 def lock_limit() -> int | None:
     """Most bytes that this process may lock; None if there is no limit."""
     soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-    if soft == resource.RLIM_INFINITY:
-        return None
+    return None if soft == resource.RLIM_INFINITY or _capable(os.geteuid()) else soft
+
+
+@functools.cache
+def _capable(_: int) -> bool:
     # The capability counts in the first user namespace only: the root of a container may show it and not have it.
     ids = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
-    capable = int(status_field("CapEff"), 16) >> _CAP_IPC_LOCK & 1 and ids == ["0", "0", _ALL_IDS]
-    return None if capable else soft
+    return bool(int(_status(b"CapEff:"), 16) >> _CAP_IPC_LOCK & 1) and ids == ["0", "0", _ALL_IDS]
 
 
 def kernel_locked_bytes() -> int:
     """VmLck of this process, bytes, as the kernel counts it."""
-    return int(status_field("VmLck").split()[0]) * 1024
+    return int(_status(b"VmLck:").split()[0]) * 1024
 
 
-def status_field(name: str) -> str:
-    """One line of ``/proc/self/status``."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return line.partition(":")[2].strip()
-    raise OSError(errno.ENODATA, f"The kernel does not tell {name}.")
+def _status(name: bytes) -> bytes:
+    fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.read(fd, 1 << 16)
+    finally:
+        os.close(fd)
+    _, found, rest = status.partition(name)
+    if not found:
+        raise OSError(errno.ENODATA, f"The kernel does not tell {name.decode()}")
+    return rest.partition(b"\n")[0]
 
 
 def _sentence(size: int, error: OSError) -> str:

@@ -94,9 +94,9 @@ class Region:
         return self._fd
 
     @property
-    def address(self) -> int:
-        """Where the maker's own map is; 0 after `close`."""
-        return self._address
+    def addresses(self) -> tuple[int, ...]:
+        """Where the maker's own maps are; empty after `close`."""
+        return (self._address,) if self._address else ()
 
     @property
     def closed(self) -> bool:

@@ -47,6 +47,11 @@ class SecretRegion(Region):
         self._mirror = 0
         super().__init__(name, size, locked=True)
 
+    @property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the writable map and the one for reading back are; empty after `close`."""
+        return tuple(filter(None, (self._address, self._mirror)))
+
     def seal(self) -> None:
         """Nothing: the kernel has no seals for secret memory."""
 
@@ -67,7 +72,7 @@ class SecretRegion(Region):
             self._address = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
             self._mirror = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ)
         self.locked = True
-        for address in (self._address, self._mirror):
+        for address in self.addresses:
             keep_apart(address, self.size)
         kernel.fill(self._address, 0, self.size)
 
@@ -80,7 +85,7 @@ class SecretRegion(Region):
 
     def _unmap(self) -> None:
         with locks.releasing(2 * self.size if self.locked else 0):
-            for address in filter(None, (self._address, self._mirror)):
+            for address in self.addresses:
                 kernel.unmap_guarded(address, self.size)
         self._address = self._mirror = 0
         self.locked = False

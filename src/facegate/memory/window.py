@@ -52,6 +52,11 @@ class Window:
         with _live_guard:
             _live.add(self)
 
+    @property
+    def address(self) -> int:
+        """Where the map is, or was."""
+        return self._span.address
+
     def array(self, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
         """A read-only array over the first bytes of the window; it cannot be made writable.
 
