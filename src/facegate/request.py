@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ from facegate.memory.region import Region
 from facegate.policy import MediaLimits
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
+
+T = TypeVar("T")
 
 SCANS = ("everyone", "large")
 FORMATS = ("jpeg", "png", "webp")
@@ -250,6 +252,23 @@ class Request:
         finally:
             for region in regions:
                 custody.release(region)
+
+    def adopt(self, value: T) -> T:
+        """Hand over what was made from geometry: it is zeroed and read back when the request is purged.
+
+        Only the elements of this very object are: not what it is a view of, nor copies. It belongs to this request
+        until then, and is kept alive. What could not be zeroed is a residual: `PurgeError`, and named on the receipt.
+
+        Args:
+            value: a numpy array, a torch tensor on the processor or a CUDA device, a bytearray or a memoryview.
+
+        Returns:
+            The same object.
+
+        Raises:
+            AdoptionError: it is none of these, or its memory belongs to another open request.
+        """
+        return self._open_custody().adopt(value)
 
     @contextmanager
     def expose_pixels(self, picture: Picture) -> Iterator[NDArray[np.uint8]]:

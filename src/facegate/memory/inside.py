@@ -39,7 +39,7 @@ def lock_process() -> Protection:
         return Protection(name, "unavailable", f"mlockall: {os.strerror(error.errno or 0)}")
     locked = kernel_locked_bytes()
     if locked < _resident():
-        return Protection(name, "unavailable", "the kernel's count of locked memory (VmLck) is less than what is in use")
+        return Protection(name, "unavailable", "VmLck is less than what is in use")
     return Protection(name, "achieved", "mlockall with MCL_ONFAULT, compared with VmLck")
 
 

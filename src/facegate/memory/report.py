@@ -39,8 +39,8 @@ def memory_protections(arena: Region) -> list[Protection]:
             return Protection(name, "achieved" if achieved else "unavailable", detail if achieved else missing)
 
         return [
-            check("arena_not_dumped", lambda each: "dd" in each.flags, "MADV_DONTDUMP; VmFlags dd", "VmFlags lack dd"),
-            check("arena_not_inherited", lambda each: "dc" in each.flags, "MADV_DONTFORK; VmFlags dc", "VmFlags lack dc"),
+            check("arena_not_dumped", lambda each: "dd" in each.flags, "MADV_DONTDUMP; VmFlags dd", "no VmFlag dd"),
+            check("arena_not_inherited", lambda each: "dc" in each.flags, "MADV_DONTFORK; VmFlags dc", "no VmFlag dc"),
             _locked(arena, ours),
             _read_only(arena, window.address, ours),
             _secret(arena),
@@ -75,7 +75,7 @@ def _locked(arena: Region, ours: list[Map]) -> Protection:
     own = [each for each in ours if each.start in arena.addresses]
     if arena.locked and own and all("lo" in each.flags for each in own) and kernel_locked_bytes() >= arena.size:
         return Protection("arena_locked", "achieved", "VmFlags lo, compared with VmLck")
-    return Protection("arena_locked", "unavailable", "VmFlags lack lo")
+    return Protection("arena_locked", "unavailable", "no VmFlag lo")
 
 
 def _read_only(arena: Region, window: int, ours: list[Map]) -> Protection:

@@ -80,7 +80,7 @@ class SecretRegion(Region):
         """Nothing: `_map` has done it."""
 
     def _read_back(self, size: int) -> tuple[int, int]:
-        seen = np.frombuffer(kernel.bytes_at(self._mirror, size), np.uint8)
+        seen = np.frombuffer(memoryview(kernel.bytes_at(self._mirror, size)), np.uint8)
         return size, int(np.count_nonzero(seen))
 
     def _unmap(self) -> None:
