@@ -9,7 +9,6 @@ import resource
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 from facegate import kernel
@@ -19,7 +18,7 @@ from facegate.errors import LockLimitError
 # request opens.
 MEDIA_SHARE: Final = 4
 _CAP_IPC_LOCK: Final = 14
-_ALL_IDS: Final = "4294967295"
+_ALL_IDS: Final = b"4294967295"
 
 # Bytes that we locked. The kernel's VmLck is at least as much: it counts the process, so it can be more.
 _counted = 0
@@ -91,8 +90,8 @@ def lock_limit() -> int | None:
 @functools.cache
 def _capable(_: int) -> bool:
     # The capability counts in the first user namespace only: the root of a container may show it and not have it.
-    ids = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
-    return bool(int(_status(b"CapEff:"), 16) >> _CAP_IPC_LOCK & 1) and ids == ["0", "0", _ALL_IDS]
+    capable = bool(int(_status(b"CapEff:"), 16) >> _CAP_IPC_LOCK & 1)
+    return capable and _read("/proc/self/uid_map").split() == [b"0", b"0", _ALL_IDS]
 
 
 def kernel_locked_bytes() -> int:
@@ -101,15 +100,18 @@ def kernel_locked_bytes() -> int:
 
 
 def _status(name: bytes) -> bytes:
-    fd = os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        status = os.read(fd, 1 << 16)
-    finally:
-        os.close(fd)
-    _, found, rest = status.partition(name)
+    _, found, rest = _read("/proc/self/status").partition(name)
     if not found:
         raise OSError(errno.ENODATA, f"The kernel does not tell {name.decode()}")
     return rest.partition(b"\n")[0]
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 1 << 16)
+    finally:
+        os.close(fd)
 
 
 def _sentence(size: int, error: OSError) -> str:

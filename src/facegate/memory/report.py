@@ -92,7 +92,7 @@ def _read_only(arena: Region, window: int, ours: list[Map]) -> Protection:
 def _secret(arena: Region) -> Protection:
     if isinstance(arena, SecretRegion):
         return Protection("secret_memory", "achieved", "memfd_secret")
-    found = secret_memory()
+    found = secret_memory(arena.size)
     if found.state == "achieved":
         return Protection("secret_memory", "unavailable", "the host has it, but the arena is not in it")
     return found

@@ -91,10 +91,10 @@ class SecretRegion(Region):
         self.locked = False
 
 
-def secret_memory() -> Protection:
-    """Whether this process can have secret memory, tried on one page, and why not."""
+def secret_memory(size: int = 1) -> Protection:
+    """Whether this process can have that many bytes of secret memory, tried, and why not."""
     try:
-        with SecretRegion("trial", 1):
+        with SecretRegion("trial", size):
             return Protection(_NAME, "achieved", "memfd_secret")
     except (ProtectionError, LockLimitError) as error:
         return Protection(_NAME, "unavailable", error.reason)

@@ -9,7 +9,7 @@ import threading
 from typing import Any, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
-from facegate.memory.arena import new_arena
+from facegate.memory.arena import ARENA_BYTES, new_arena
 from facegate.memory.secret import secret_memory
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
@@ -46,7 +46,7 @@ class Zygote:
     def __init__(self) -> None:
         if sys.platform != "linux":
             raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd. There is no other level yet.")
-        self.secret = secret_memory().state == "achieved"
+        self.secret = secret_memory(ARENA_BYTES).state == "achieved"
         self._turn = threading.Lock()
         self._control, theirs = wire.pair()
         # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.

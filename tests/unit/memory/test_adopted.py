@@ -205,7 +205,9 @@ def test_adopting_while_the_request_ends_is_refused_or_zeroed(gate: facegate.Gat
         with gate.open_request(new_id(), purpose="safety") as request:
             begun = threading.Event()
 
-            def adopt(request: facegate.Request = request, arrays: list = arrays, begun: threading.Event = begun) -> int:
+            def adopt(
+                request: facegate.Request = request, arrays: list = arrays, begun: threading.Event = begun
+            ) -> int:
                 for number, array in enumerate(arrays):
                     try:
                         request.adopt(array)
