@@ -25,7 +25,11 @@ class AdoptedTensor:
     """
 
     def __init__(self, value: Any, torch: Any) -> None:
-        if value.layout is not torch.strided or getattr(value, "is_quantized", False) or value.device.type not in _DEVICES:
+        if (
+            value.layout is not torch.strided
+            or getattr(value, "is_quantized", False)
+            or value.device.type not in _DEVICES
+        ):
             raise AdoptionError("adopt takes plain tensors on cpu or cuda: not sparse, not quantized, no other device.")
         if value.is_conj() or value.is_neg():
             raise AdoptionError("A tensor that is only marked as conjugated or negated cannot be adopted: resolve it.")

@@ -1,4 +1,4 @@
-"""What the kernel says about maps of this process: ``/proc/self/smaps``, a slow file to read, some milliseconds."""
+"""What the kernel says about the maps of a process: ``/proc/self/smaps``, a slow file to read, some milliseconds."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Map:
     flags: frozenset[str]
 
 
-def maps() -> list[Map]:
-    """All maps of this process, by address.
+def maps(process: int | None = None) -> list[Map]:
+    """All maps of a process, by default this one, by address.
 
     Raises:
         OSError: the kernel does not show them.
     """
     found: list[Map] = []
     head: tuple[str, ...] = ()
-    for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in Path(f"/proc/{process or 'self'}/smaps").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("VmFlags:"):
             start, end, access, name = head
             found.append(Map(int(start, 16), int(end, 16), access, name, frozenset(line.split()[1:])))
