@@ -1,5 +1,6 @@
-"""Whatever became of a view, after purge it reads zeros and nothing crashes: dropped, kept, sliced, handed to other
-threads, exported over DLPack and the buffer protocol; with eight threads at once, at both kinds of arena.
+"""Whatever became of a view, after purge it reads zeros and nothing crashes; at both kinds of arena.
+
+Dropped, kept, sliced, handed to other threads, exported over DLPack and the buffer protocol, with eight threads at once.
 """
 
 from __future__ import annotations
