@@ -1,6 +1,6 @@
 """Whatever became of a view, after purge it reads zeros and nothing crashes; at both kinds of arena.
 
-Dropped, kept, sliced, handed to other threads, exported over DLPack and the buffer protocol, with eight threads at once.
+Dropped, kept, sliced, handed to other threads, exported over DLPack and the buffer protocol, eight threads at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from facegate import kernel
 from facegate.memory.arena import ARENA_BYTES, LAYOUT, new_arena, slot
 from facegate.memory.locks import kernel_locked_bytes
 from facegate.memory.maps import maps
-from facegate.memory.secret import secret_memory
+from facegate.memory.report import memory_protections
+from facegate.memory.secret import SecretRegion, secret_memory
 from tests.conftest import child_of
 
 THREADS = 8
@@ -142,6 +143,7 @@ def test_no_export_is_writable(secret: bool) -> None:
 def test_requests_under_load(gate_of_kind: facegate.Gate, astronaut: bytes) -> None:
     gate, serial = gate_of_kind, itertools.count()
     secret = gate.pool.zygote().secret
+    gc.collect()
     before = kernel_locked_bytes()
 
     def serve(_: int) -> list[object]:
@@ -244,3 +246,12 @@ def test_the_child_says_whether_its_memory_is_locked(gate_of_kind: facegate.Gate
         assert child.memory.name == "child_memory_locked"
         locked = figures["VmLck:"] >= figures["VmRSS:"]
         assert (child.memory.state == "achieved") == locked, child.memory
+
+
+@pytest.mark.skipif(secret_memory(ARENA_BYTES).state != "achieved", reason="no memfd_secret")
+def test_arenas_are_in_secret_memory_where_the_host_has_it() -> None:
+    with facegate.Gate(facegate.Policy(spares=0)) as gate, gate.open_request("kind", purpose="safety") as request:
+        arena = child_of(request).arena
+        assert isinstance(arena, SecretRegion)
+        lacking = {each.name for each in memory_protections(arena) if each.state != "achieved"}
+        assert lacking <= {"media_locked"}

@@ -57,6 +57,18 @@ def test_a_window_forgotten_unrevoked_is_counted_down() -> None:
 
 
 @needs_secret_memory
+def test_a_window_whose_views_live_on_is_counted_down_when_it_is_revoked() -> None:
+    with SecretRegion("test", 1 << 14) as region:
+        windows = [region.window() for _ in range(10)]
+        views = [window.array(np.uint8, (8,)) for window in windows]
+        for window in windows:
+            window.revoke()
+        with Region("test-lock", 4096, locked=True):
+            pass
+        del views
+
+
+@needs_secret_memory
 def test_it_is_in_secret_memory_and_not_read_through_the_descriptor_or_proc() -> None:
     with SecretRegion("test", 8192) as region:
         with region.buffer() as buffer:
@@ -84,6 +96,16 @@ def test_what_was_wiped_is_read_back_through_another_map() -> None:
     assert (wiped.bytes_wiped, wiped.bytes_reread, wiped.bytes_nonzero) == (region.size, region.size, 0)
     region.close()
     assert region.addresses == ()
+
+
+@needs_secret_memory
+def test_it_is_the_other_map_that_is_believed() -> None:
+    with SecretRegion("test", 4096) as region, SecretRegion("full", 4096) as full:
+        with full.buffer() as buffer:
+            buffer[17] = 1
+        own, region._mirror = region._mirror, full.addresses[1]
+        assert region.wipe().bytes_nonzero == 1
+        region._mirror = own
 
 
 @needs_secret_memory
