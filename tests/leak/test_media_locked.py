@@ -1,4 +1,4 @@
-"""Uploads, shown pixels and arrays to be encoded are locked while they are in shared memory, where the limit allows it."""
+"""Uploads, shown pixels and arrays to be encoded are locked while in shared memory, where the limit allows it."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import dataclass
@@ -105,3 +106,12 @@ def _wipe(taken: _Taken) -> Wiped:
     except Exception:  # noqa: BLE001 (whatever a driver raises: purge goes on, and this is a residual)
         reread, nonzero = 0, 0
     return Wiped(taken.name, size, reread, nonzero + size - reread)
+
+
+def _forget() -> None:
+    # A fork has copies of the objects, at the same addresses, and none of the requests.
+    _taken.clear()
+    _guard.release()
+
+
+os.register_at_fork(before=_guard.acquire, after_in_parent=_guard.release, after_in_child=_forget)

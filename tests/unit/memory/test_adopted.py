@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import mmap
+import os
 import threading
 import weakref
 from collections.abc import Callable
@@ -225,3 +226,18 @@ def test_adopting_while_the_request_ends_is_refused_or_zeroed(gate: facegate.Gat
         assert not any(array.any() for array in arrays[: count[0]])
         assert all(array.all() for array in arrays[count[0] :])
         assert not _taken
+
+
+def test_a_forked_worker_may_adopt_its_copy() -> None:
+    array = np.ones(3)
+    Adoptions().take(array)
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            code = 0 if wiped(array) == (24, 24, 0) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert array.all()
+    _taken.clear()
