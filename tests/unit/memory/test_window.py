@@ -12,11 +12,19 @@ import pytest
 
 from facegate.memory.maps import maps
 from facegate.memory.region import Region
+from facegate.memory.secret import SecretRegion, secret_memory
 
 
-@pytest.fixture
-def region() -> Iterator[Region]:
-    with Region("test-window", 3 * 4096) as made:
+@pytest.fixture(
+    params=[
+        Region,
+        pytest.param(
+            SecretRegion, marks=pytest.mark.skipif(secret_memory().state != "achieved", reason="no memfd_secret")
+        ),
+    ]
+)
+def region(request: pytest.FixtureRequest) -> Iterator[Region]:
+    with request.param("test-window", 3 * 4096) as made:
         with made.buffer() as buffer:
             np.frombuffer(buffer, np.float32)[:] = 1.5
         yield made
