@@ -21,9 +21,9 @@ demo: $(VENV)/.facegate-demo
 test: $(VENV)/.facegate-test
 	$(PYTEST)
 
-# Slow profiles: 1,000 requests from 8 threads, and the long fuzz run.
+# Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, and the long fuzz run.
 test-full: $(VENV)/.facegate-test
-	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 $(PYTEST) --timeout=1800
+	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 $(PYTEST) --timeout=1800
 
 # The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
 CASES ?= 300000

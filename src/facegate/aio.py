@@ -76,6 +76,10 @@ class AsyncRequest:
         """As `Request.finish`."""
         return await self._run(self._request.finish, pixels, **options)
 
+    async def adopt(self, value: T) -> T:
+        """As `Request.adopt`; nothing that would take a thread."""
+        return self._request.adopt(value)
+
     @quiet_async
     async def _run(self, operation: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         try:

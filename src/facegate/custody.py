@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from facegate.errors import (
+    AdoptionError,
     ChildCrashedError,
     ProtocolError,
     RequestClosedError,
@@ -17,6 +18,7 @@ from facegate.errors import (
     SandboxTimeoutError,
     ViolationError,
 )
+from facegate.memory.adopted import Adoptions
 from facegate.memory.arena import Product
 from facegate.memory.wiped import Wiped
 from facegate.quiet import quiet
@@ -26,6 +28,8 @@ from facegate.sizes import page_ceil
 if TYPE_CHECKING:
     from facegate.hosting import Server
     from facegate.memory.regions import AnyRegion, AnyWindow
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,7 @@ class Ending:
 
 
 class Custody:
-    """A request's child, arena, media regions and windows.
+    """A request's child, arena, media regions, windows and adopted objects.
 
     Invariants: `ending` is set once, before anything is let go, never for a request that goes on; `_busy` is held by
     whoever talks to the child or holds a media region, so purge, which kills the child first, waits for it only as long
@@ -76,6 +80,7 @@ class Custody:
         self._regions: dict[AnyRegion, int | None] = {}
         self._analysis = 0
         self._wiped: list[Wiped] = []
+        self._adoptions = Adoptions()
 
     def check_open(self) -> None:
         """Raise unless the request is open.
@@ -167,6 +172,21 @@ class Custody:
             self._windows.pop(window, None)
             window.revoke()
 
+    def adopt(self, value: T) -> T:
+        """Take over what the worker made, to be zeroed at purge; the same object is returned.
+
+        Raises:
+            AdoptionError: it is of no known type, or another open request has it.
+            RequestClosedError: the request is over.
+        """
+        with self._state:
+            self.check_open()
+            try:
+                self._adoptions.take(value)
+            except AdoptionError as error:
+                raise AdoptionError(error.reason, request_id=self.request_id) from None
+        return value
+
     def _window(self, region: AnyRegion, offset: int, length: int) -> AnyWindow:
         window = region.window(offset, length)
         self._windows[window] = region
@@ -186,7 +206,7 @@ class Custody:
 
     @quiet
     def end(self, ending: Ending) -> None:
-        """Purge: end the child, revoke the windows, wipe and read back every region. Idempotent; the first cause stays.
+        """Purge: end the child, revoke windows, wipe and read back all that is held. Idempotent; the first cause stays.
 
         Returns when everything is gone, also when another thread began it.
         """
@@ -209,6 +229,7 @@ class Custody:
                     self._wiped.append(region.wipe(used))
                     region.close()
                 self._regions.clear()
+                self._wiped.extend(self._adoptions.wipe())
             self._ended(self.ending, child_end, self._wiped)
         finally:
             self._gone.set()

@@ -117,6 +117,10 @@ class SealedError(FacegateError, TypeError):
     """Something facial was about to be copied, pickled or converted outside `expose`."""
 
 
+class AdoptionError(FacegateError, TypeError):
+    """The object cannot be handed over to be purged; the message says why."""
+
+
 class PolicyError(FacegateError):
     """The policy is wrong, or forbids what was asked."""
 

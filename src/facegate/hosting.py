@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from facegate.errors import ProtectionError
+from facegate.errors import LockLimitError, ProtectionError
 from facegate.memory.regions import LINUX
 from facegate.policy import Policy
 from facegate.protections import Protection
@@ -80,6 +80,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             refuse.
 
     Raises:
+        LockLimitError: the policy insists on more locked memory than the limit allows.
         ProtectionError: the host reaches less than the policy insists on.
         SandboxSetupError: the zygote did not start.
     """
@@ -94,7 +95,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            return SparePool(policy.spares, accept, Budget.of(policy))
+            return SparePool(policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy))
         except ProtectionError:
             if policy.level != "inline":
                 raise
@@ -103,3 +104,24 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
     pool = InlinePool()
     accept(pool.facts())
     return pool
+
+
+def _secret_arenas(policy: Policy) -> bool:
+    """Whether geometry goes to secret memory: where the host has it, unless the policy goes no higher than `process`.
+
+    Raises:
+        LockLimitError: the policy insists on it, and the limit has no room for it.
+    """
+    from facegate.memory.arena import new_arena  # noqa: PLC0415
+
+    if policy.ceiling != "sealed":
+        return False
+    try:
+        new_arena(secret=True).close()
+    except LockLimitError:
+        if policy.level == "sealed" and "secret_memory" not in policy.waivers:
+            raise
+        return False
+    except ProtectionError:
+        return False  # held against the policy with everything else that is missing
+    return True

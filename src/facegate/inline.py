@@ -119,6 +119,6 @@ def _failure(error: Exception, request_id: str) -> FacegateError:
 
 
 def _found() -> list[Protection]:
-    from facegate.memory.found import memory_protections  # noqa: PLC0415
+    from facegate.memory.report import arena_protections  # noqa: PLC0415
 
-    return memory_protections()
+    return arena_protections(secret=False)

@@ -18,8 +18,14 @@ MAP_SHARED: Final = 0x01
 MAP_PRIVATE: Final = 0x02
 MAP_FIXED: Final = 0x10
 MAP_ANONYMOUS: Final = 0x20
+MAP_NORESERVE: Final = 0x4000
 MADV_DONTFORK: Final = 10
+MADV_UNMERGEABLE: Final = 13
+MADV_NOHUGEPAGE: Final = 15
 MADV_DONTDUMP: Final = 16
+MCL_CURRENT: Final = 1
+MCL_FUTURE: Final = 2
+MCL_ONFAULT: Final = 4
 
 PR_SET_PDEATHSIG: Final = 1
 PR_GET_PDEATHSIG: Final = 2
@@ -34,6 +40,7 @@ F_SEAL_FUTURE_WRITE: Final = 0x0010
 # The same numbers on every architecture: these calls are younger than the unified table.
 SYS_LANDLOCK_CREATE_RULESET: Final = 444
 SYS_LANDLOCK_RESTRICT_SELF: Final = 446
+SYS_MEMFD_SECRET: Final = 447
 
 _MAP_FAILED: Final = ctypes.c_void_p(-1).value
 
@@ -46,6 +53,7 @@ def _libc() -> ctypes.CDLL:
     libc.mmap.restype = pointer
     libc.munmap.argtypes = (pointer, size)
     libc.mlock.argtypes = (pointer, size)
+    libc.mlockall.argtypes = (number,)
     libc.madvise.argtypes = (pointer, size, number)
     libc.unshare.argtypes = (number,)
     libc.prctl.argtypes = (number, *(ctypes.c_ulong,) * 4)
@@ -63,6 +71,34 @@ def _check(result: int) -> int:
 def map_file(fd: int, length: int, protection: int, *, offset: int = 0) -> int:
     """Map `length` bytes of `fd` shared, from `offset`, and return the address."""
     return _map(None, length, protection, MAP_SHARED, fd, offset)
+
+
+def map_guarded(fd: int, length: int, protection: int, *, offset: int = 0) -> int:
+    """As `map_file`, with a page that nobody may touch on either side; given back by `unmap_guarded`.
+
+    Args:
+        fd: what to map.
+        length: bytes, whole pages.
+        protection: of the map itself.
+        offset: where in the file the map begins.
+
+    Returns:
+        The address of the map, not of the page before it.
+    """
+    page = os.sysconf("SC_PAGE_SIZE")
+    whole = length + 2 * page
+    reserved = _map(None, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+    try:
+        return _map(reserved + page, length, protection, MAP_SHARED | MAP_FIXED, fd, offset)
+    except OSError:
+        unmap(reserved, whole)
+        raise
+
+
+def unmap_guarded(address: int, length: int) -> None:
+    """Give a map made by `map_guarded` back, with the pages beside it."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    unmap(address - page, length + 2 * page)
 
 
 def map_zeros(address: int, length: int) -> None:
@@ -91,14 +127,24 @@ def lock(address: int, length: int) -> None:
     _check(_libc().mlock(address, length))
 
 
+def lock_all(flags: int) -> None:
+    """Keep the whole process in memory, never in swap: `MCL_CURRENT`, `MCL_FUTURE`, `MCL_ONFAULT`."""
+    _check(_libc().mlockall(flags))
+
+
 def advise(address: int, length: int, advice: int) -> None:
-    """Tell the kernel how to treat the range: `MADV_DONTFORK`, `MADV_DONTDUMP`."""
+    """Tell the kernel how to treat the range: `MADV_DONTFORK`, `MADV_DONTDUMP` and so on."""
     _check(_libc().madvise(address, length, advice))
 
 
 def fill(address: int, value: int, length: int) -> None:
     """Overwrite `length` bytes at `address` with `value`."""
     ctypes.memset(address, value, length)
+
+
+def bytes_at(address: int, length: int) -> ctypes.Array[ctypes.c_char]:
+    """The memory at `address`, not a copy of it."""
+    return (ctypes.c_char * length).from_address(address)
 
 
 def prctl(option: int, argument: int = 0) -> int:

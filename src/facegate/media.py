@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Source = bytes | bytearray | memoryview | str | os.PathLike[str] | int | BinaryIO
 
+_FIRST_CHUNK = 1 << 16
 _CHUNK = 1 << 20
 # Their readinto is C and lets go of the buffer.
 _NATIVE = (io.BytesIO, io.BufferedReader, io.FileIO)
@@ -128,7 +129,14 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
     used = 0
     try:
         with region.buffer()[:room] as buffer:
-            while used < room and (count := read(buffer[used : used + _CHUNK])):
+            while used < room:
+                # Locked before the bytes come, where the limit allows it. Locking allocates, and the room is far larger
+                # than most files, so pieces begin small.
+                end = min(used + min(max(used, _FIRST_CHUNK), _CHUNK), room)
+                region.lock_used(end)
+                count = read(buffer[used:end])
+                if not count:
+                    break
                 still_open()
                 used += count
         if used > limit:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
+
+T = TypeVar("T")
 
 READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
@@ -244,6 +246,7 @@ class Request:
                 height, width = array.shape[:2]
                 source = custody.hold(new_region("pixels", array.nbytes))
                 regions.append(source)
+                source.lock_used(array.nbytes)
                 with source.buffer() as buffer:
                     np.frombuffer(buffer, np.uint8, count=array.size).reshape(array.shape)[...] = array
                 source.seal()
@@ -261,6 +264,23 @@ class Request:
             for region in regions:
                 custody.release(region)
 
+    def adopt(self, value: T) -> T:
+        """Hand over what was made from geometry: it is zeroed and read back when the request is purged.
+
+        Only the elements of this very object are: not what it is a view of, nor copies. It belongs to this request
+        until then, and is kept alive. What could not be zeroed is a residual: `PurgeError`, and named on the receipt.
+
+        Args:
+            value: a numpy array, a torch tensor on the processor or a CUDA device, a bytearray or a memoryview.
+
+        Returns:
+            The same object.
+
+        Raises:
+            AdoptionError: it is none of these, or its memory belongs to another open request.
+        """
+        return self._open_custody().adopt(value)
+
     @contextmanager
     def expose_pixels(self, picture: Picture) -> Iterator[NDArray[np.uint8]]:
         """What `Picture.expose` does."""
@@ -270,6 +290,7 @@ class Request:
             region = custody.hold(new_region("pixels", width * height * 3))
             command = {"do": "pixels", "upload": picture.upload_id, "redacted": picture.redacted}
             custody.call(command, targets=[region])
+            region.lock_used(region.size)
             window = custody.open_region(region)
         try:
             yield window.array(np.uint8, (height, width, 3))  # type: ignore[misc]

@@ -13,7 +13,7 @@ import pytest
 import facegate
 from facegate.codes import CODES, to_error
 from facegate.errors import FacegateError
-from facegate.memory.region import kernel_locked_bytes
+from facegate.memory.locks import kernel_locked_bytes
 from fixtures.formats_good import HEIGHT, WIDTH, metadata_jpeg
 from fixtures.hostile import DECODES, Hostile, hostile_uploads
 from tests.conftest import child_of, descendants, eventually

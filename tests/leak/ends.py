@@ -27,7 +27,7 @@ from typing import Any
 import facegate
 from facegate.custody import Custody
 from facegate.errors import FacegateError
-from facegate.memory.region import kernel_locked_bytes
+from facegate.memory.locks import kernel_locked_bytes
 from tests.conftest import child_of, descendants, eventually
 
 THREADS = 4

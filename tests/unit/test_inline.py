@@ -59,7 +59,8 @@ from facegate.policy import Policy
 from pathlib import Path
 from tests.conftest import descendants
 upload = Path(sys.argv[1]).read_bytes()
-with facegate.Gate(Policy(level="inline", ceiling="inline")) as gate, gate.open_request("alone", purpose="generation") as request:
+policy = Policy(level="inline", ceiling="inline")
+with facegate.Gate(policy) as gate, gate.open_request("alone", purpose="generation") as request:
     request.analyze(request.admit(upload))
     print(descendants())
 """

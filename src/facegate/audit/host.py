@@ -73,8 +73,9 @@ def _kernel() -> Finding:
 def _lock_limit() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     shown = "unlimited" if soft == resource.RLIM_INFINITY else f"{soft // 1024} KiB"
-    # 64 requests and 2 spares with one arena each, which is some 60 KiB, and their windows: the default policy's most.
-    if soft != resource.RLIM_INFINITY and soft < 8 << 20:
+    # 64 requests and 2 spares, each with an arena of some 60 KiB, which counts once for every map of secret memory: the
+    # worker's, the child's while both are charged to one user, and those behind windows. The default policy's most.
+    if soft != resource.RLIM_INFINITY and soft < 16 << 20:
         raise_it = "'ulimit -l unlimited', systemd's LimitMEMLOCK=infinity, or docker run --ulimit memlock=-1"
         return Finding("lock limit", "attention", f"{shown} may be locked, hard limit {hard}", raise_it)
     return Finding("lock limit", "good", f"{shown} may be locked")

@@ -68,15 +68,21 @@ LAYOUT: Final = _layout()
 ARENA_BYTES: Final = sum(page_ceil(product.length) for product in LAYOUT.values())
 
 
-def new_arena() -> Region:
+def new_arena(*, secret: bool = False) -> Region:
     """A locked region of the arena's size; the caller seals it once the child has its map.
+
+    Args:
+        secret: in memory that no other process and no dump of the kernel reads.
 
     Raises:
         LockLimitError: the pages could not be locked.
+        ProtectionError: `secret`, and the kernel has no secret memory.
     """
-    from facegate.memory.region import Region  # noqa: PLC0415 (the layout is needed where there is no Linux, too)
+    # The layout is needed where there is no Linux, too.
+    from facegate.memory.region import Region  # noqa: PLC0415
+    from facegate.memory.secret import SecretRegion  # noqa: PLC0415
 
-    return Region("arena", ARENA_BYTES, locked=True)
+    return SecretRegion("arena", ARENA_BYTES) if secret else Region("arena", ARENA_BYTES, locked=True)
 
 
 def slot(buffer: memoryview, name: str) -> NDArray[np.float32]:

@@ -100,6 +100,10 @@ class PortableRegion:
     def seal(self) -> None:
         """Nothing: there is no other process that could write."""
 
+    def lock_used(self, used: int) -> bool:  # noqa: ARG002
+        """Nothing: these pages are not locked."""
+        return False
+
     def window(self, offset: int = 0, length: int | None = None) -> PortableWindow:
         """A read-only copy of part of the region, which can be revoked."""
         end = self.size if length is None else offset + length

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
-import resource
-import threading
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from facegate import kernel
-from facegate.errors import LockLimitError, PurgeError
+from facegate.errors import PurgeError
+from facegate.memory import locks
+from facegate.memory.advice import keep_apart
 from facegate.memory.window import Window
 from facegate.memory.wiped import Wiped
 from facegate.sizes import page_ceil
 
 _REREAD_CHUNK = 1 << 20
-
-# Locked bytes of this process, as we count them: compared with the kernel's own VmLck at every lock.
-_locked_bytes = 0
-_locked_guard = threading.Lock()
 
 
 class Region:
@@ -36,7 +30,8 @@ class Region:
     Args:
         name: shown in ``/proc/PID/maps`` and in residuals; never anything of a request.
         size: bytes; rounded up to whole pages.
-        locked: lock the pages in memory and check with the kernel that they are.
+        locked: for geometry: lock all pages in memory and check with the kernel that they are, and put a page that
+            nobody may touch on either side of the map.
 
     Raises:
         LockLimitError: the pages could not be locked.
@@ -45,19 +40,20 @@ class Region:
     snapshots memory, copies that other code made.
     """
 
+    # Whether the kernel locks every map of the region, windows too, and counts it.
+    born_locked: ClassVar[bool] = False
+
     def __init__(self, name: str, size: int, *, locked: bool = False) -> None:
         self.name = name
         self.size = page_ceil(size)
         self.locked = False
-        self._fd = os.memfd_create(f"facegate-{name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self._guarded = locked
+        self._media_locked = 0
+        self._fd = -1
         self._address = 0
         try:
-            os.ftruncate(self._fd, self.size)
-            # At once: were the other process able to shrink the file, our next read of the map would be a SIGBUS.
-            fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
-            self._address = kernel.map_file(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
-            kernel.advise(self._address, self.size, kernel.MADV_DONTDUMP)
-            kernel.advise(self._address, self.size, kernel.MADV_DONTFORK)
+            self._fd = self._make()
+            self._map()
             if locked:
                 self._lock()
         except BaseException:
@@ -82,22 +78,42 @@ class Region:
         return self._fd
 
     @property
+    def addresses(self) -> tuple[int, ...]:
+        """Where the maker's own maps are; empty after `close`."""
+        return (self._address,) if self._address else ()
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._fd < 0
 
     def buffer(self) -> memoryview:
         """A writable view of the maker's own map; it must be dropped before `close`."""
-        return memoryview((ctypes.c_char * self.size).from_address(self._address)).cast("B")
+        return memoryview(kernel.bytes_at(self._address, self.size)).cast("B")
 
     def seal(self) -> None:
         """Forbid new writable maps and writes through the descriptor, for everyone and for good."""
         fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, kernel.F_SEAL_FUTURE_WRITE)
         fcntl.fcntl(self._fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SEAL)
 
+    def lock_used(self, used: int) -> bool:
+        """Lock the first `used` bytes of an upload or output, if the limit has room for them; may be called again.
+
+        They are allocated by this. It is for what is about to be touched, or has been.
+
+        Returns:
+            Whether they are locked now.
+        """
+        more = page_ceil(used) - self._media_locked
+        if more > 0 and locks.lock_media(self._address + self._media_locked, more):
+            self._media_locked += more
+            more = 0
+        return more <= 0
+
     def window(self, offset: int = 0, length: int | None = None) -> Window:
         """A new read-only map of part of the region, which can be revoked; `offset` is a multiple of the page size."""
-        return Window(self._fd, offset, self.size - offset if length is None else length)
+        length = self.size - offset if length is None else length
+        return Window(self._fd, offset, length, born_locked=self.born_locked)
 
     def wipe(self, used: int | None = None) -> Wiped:
         """Overwrite the first `used` bytes, all by default, with zeros and read them back.
@@ -106,13 +122,7 @@ class Region:
         """
         size = self.size if used is None else page_ceil(used)
         kernel.fill(self._address, 0, size)
-        reread = nonzero = 0
-        while reread < size:
-            chunk = os.pread(self._fd, min(_REREAD_CHUNK, size - reread), reread)
-            if not chunk:
-                break
-            nonzero += int(np.count_nonzero(np.frombuffer(chunk, np.uint8)))
-            reread += len(chunk)
+        reread, nonzero = self._read_back(size)
         # Bytes that could not be read back were not shown to be zero.
         return Wiped(self.name, size, reread, nonzero + size - reread)
 
@@ -124,36 +134,41 @@ class Region:
             os.close(self._fd)
             self._fd = -1
 
+    def _make(self) -> int:
+        fd = os.memfd_create(f"facegate-{self.name}", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(fd, self.size)
+            # At once: were the other process able to shrink the file, our next read of the map would be a SIGBUS.
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _map(self) -> None:
+        make = kernel.map_guarded if self._guarded else kernel.map_file
+        self._address = make(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
+        keep_apart(self._address, self.size)
+
     def _lock(self) -> None:
-        global _locked_bytes  # noqa: PLW0603 (VmLck is a figure of the process, so is its counterpart)
-        with _locked_guard:
-            try:
-                kernel.lock(self._address, self.size)
-            except OSError as error:
-                soft, _ = resource.getrlimit(resource.RLIMIT_MEMLOCK)
-                raise LockLimitError(
-                    f"{self.size} bytes could not be locked in memory; the limit is {soft} bytes: raise it with "
-                    f"'ulimit -l' or systemd's LimitMEMLOCK= ({os.strerror(error.errno or 0)})."
-                ) from None
-            # A mlock that returns 0 is a claim; the kernel's own count is the check.
-            if kernel_locked_bytes() < _locked_bytes + self.size:
-                raise LockLimitError("The kernel's count of locked memory (VmLck) does not include the region.")
-            _locked_bytes += self.size
-            self.locked = True
+        with locks.adding(self.size):
+            kernel.lock(self._address, self.size)
+        self.locked = True
+
+    def _read_back(self, size: int) -> tuple[int, int]:
+        """Bytes read through the descriptor, not through the map that was written, and how many were not zero."""
+        reread = nonzero = 0
+        while reread < size:
+            chunk = os.pread(self._fd, min(_REREAD_CHUNK, size - reread), reread)
+            if not chunk:
+                break
+            nonzero += int(np.count_nonzero(np.frombuffer(chunk, np.uint8)))
+            reread += len(chunk)
+        return reread, nonzero
 
     def _unmap(self) -> None:
-        global _locked_bytes  # noqa: PLW0603
-        with _locked_guard:
-            kernel.unmap(self._address, self.size)
-            self._address = 0
-            if self.locked:
-                _locked_bytes -= self.size
-                self.locked = False
-
-
-def kernel_locked_bytes() -> int:
-    """VmLck of this process, bytes, as the kernel counts it."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmLck:"):
-            return int(line.split()[1]) * 1024
-    return 0
+        unmap = kernel.unmap_guarded if self._guarded else kernel.unmap
+        with locks.releasing(self.size if self.locked else 0, media=self._media_locked):
+            unmap(self._address, self.size)
+        self._address = self._media_locked = 0
+        self.locked = False

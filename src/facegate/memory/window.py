@@ -7,11 +7,14 @@ import functools
 import os
 import threading
 import weakref
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from facegate import kernel
+from facegate.memory import locks
+from facegate.memory.advice import keep_apart
 
 _live: weakref.WeakSet[Window] = weakref.WeakSet()
 _live_guard = threading.Lock()
@@ -22,27 +25,37 @@ class Window:
 
     Arrays made by `array` point straight into the map. `revoke` puts pages of zeros in its place, so a view that
     somebody kept, sliced or handed to another thread reads zeros from then on and nothing crashes. The address range
-    is given back when the last view has died.
+    is given back when the last view has died. On either side is a page that nobody may touch, so that native code that
+    reads too far does not find the window of another request.
 
     Args:
         fd: descriptor of the region.
         offset: where the window begins, a multiple of the page size.
-        length: bytes.
+        length: bytes, whole pages.
+        born_locked: the region is one whose every map the kernel locks and counts.
+
+    Raises:
+        LockLimitError: the map would be over the lock limit.
 
     Does not protect against: copies made through the view while it was open.
     """
 
-    def __init__(self, fd: int, offset: int, length: int) -> None:
-        self._length = length
-        self._address = kernel.map_file(fd, length, kernel.PROT_READ, offset=offset)
-        exporter = _exporter_type(length).from_address(self._address)
+    def __init__(self, fd: int, offset: int, length: int, *, born_locked: bool = False) -> None:
+        with locks.adding(length if born_locked else 0, check=False):
+            address = kernel.map_guarded(fd, length, kernel.PROT_READ, offset=offset)
+        self._span = _Span(address, length, length if born_locked else 0)
+        exporter = _exporter_type(length).from_address(address)
         # The exporter is the owner that every array, slice and memoryview keeps alive.
-        weakref.finalize(exporter, kernel.unmap, self._address, length).atexit = False
+        weakref.finalize(exporter, self._span.give_back).atexit = False
         self._exporter: ctypes.Array[ctypes.c_char] | None = exporter
-        kernel.advise(self._address, length, kernel.MADV_DONTDUMP)
-        kernel.advise(self._address, length, kernel.MADV_DONTFORK)
+        keep_apart(address, length)
         with _live_guard:
             _live.add(self)
+
+    @property
+    def address(self) -> int:
+        """Where the map is, or was."""
+        return self._span.address
 
     def array(self, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
         """A read-only array over the first bytes of the window; it cannot be made writable.
@@ -62,13 +75,35 @@ class Window:
         """Put zeros in the place of the region; idempotent, and safe while other threads read."""
         exporter, self._exporter = self._exporter, None
         if exporter is not None:
-            kernel.map_zeros(self._address, self._length)
+            self._span.blank()
 
     def _after_fork(self) -> None:
         # MADV_DONTFORK left a hole here; a view that was inherited must read zeros, not crash.
         if self._exporter is not None:
-            kernel.map_zeros(self._address, self._length)
             self._exporter = None
+            self._span.locked = 0  # locks do not survive a fork
+            self._span.blank()
+
+
+@dataclass(slots=True)
+class _Span:
+    """Addresses of a window, and how many of its bytes the kernel counts as locked."""
+
+    address: int
+    length: int
+    locked: int
+
+    def blank(self) -> None:
+        """Put pages of zeros, which are not locked, in the place of what was mapped."""
+        with locks.releasing(self.locked):
+            self.locked = 0
+            kernel.map_zeros(self.address, self.length)
+
+    def give_back(self) -> None:
+        """Unmap."""
+        with locks.releasing(self.locked):
+            self.locked = 0
+            kernel.unmap_guarded(self.address, self.length)
 
 
 @functools.cache

@@ -10,10 +10,10 @@ class Wiped:
     """What one wipe did.
 
     Attributes:
-        name: of the region.
-        bytes_wiped: bytes overwritten with zeros.
-        bytes_reread: bytes read back, not through the map that was written where there is another way.
-        bytes_nonzero: how many of those were not zero; anything but 0 means that the wipe failed.
+        name: of the region or adopted object.
+        bytes_wiped: bytes to be overwritten with zeros.
+        bytes_reread: bytes read back; of a region, not through the map that was written where there is another way.
+        bytes_nonzero: how many were not zero or not read back; anything but 0 means that the wipe failed.
     """
 
     name: str

@@ -22,6 +22,7 @@ from facegate.errors import (
     ViolationError,
 )
 from facegate.memory.region import Region
+from facegate.protections import Protection
 from facegate.sandbox import wire
 from facegate.sandbox.seccomp import install
 from facegate.sandbox.seccomp.rules import LATER
@@ -47,6 +48,9 @@ class Child:
         arena: mapped by the child, not yet sealed; owned here.
         reap: asks the zygote how a dead child ended.
 
+    Attributes:
+        memory: whether the child's own memory is locked; known once it is ready.
+
     Does not protect against: nothing by itself; what binds the child is `facegate.sandbox.confine`.
     """
 
@@ -54,6 +58,7 @@ class Child:
         self.pid = pid
         self.arena = arena
         self.end: str | None = None
+        self.memory: Protection | None = None
         self._pidfd = pidfd
         self._channel = channel
         self._reap = reap
@@ -79,6 +84,7 @@ class Child:
         if header.get("ready") is not True or header.get("threads") != 1:
             self.bury()
             raise SandboxSetupError("A new child was not ready to serve: it must have one thread.")
+        self.memory = Protection(*header["memory"])  # honest still: it has received nothing
         self.arena.seal()
 
     @property

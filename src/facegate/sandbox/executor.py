@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import socket
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any, Protocol
 
-from facegate import kernel
 from facegate.codes import Refusal
+from facegate.memory.inside import lock_process, map_arena
 from facegate.quiet import forget
 from facegate.sandbox import confine, limits, wire
 from facegate.sandbox.budget import Budget
@@ -67,13 +67,14 @@ def run(
     os.close(channel)
     talk = socket.socket(fileno=CHANNEL)
     _filter(talk, filters)
-    workbench.begin(_map(arena))
+    workbench.begin(map_arena(arena))
+    memory = lock_process()
     if warm:
         workbench.warm()
     confine.read_back()
     if filters is not None and in_force() == 0:
         return UNCONFINED
-    wire.answer(talk, {"ready": True, "threads": confine.threads()})
+    wire.answer(talk, {"ready": True, "threads": confine.threads(), "memory": astuple(memory)})
     while True:
         try:
             command, descriptors = wire.receive(talk)
@@ -108,15 +109,3 @@ def regions(descriptors: Sequence[int], sources: int) -> list[memoryview]:
     """What the worker shares for one command: the first `sources` to read, the rest to write to."""
     access = [mmap.ACCESS_READ] * sources + [mmap.ACCESS_WRITE] * (len(descriptors) - sources)
     return [memoryview(mmap.mmap(each, 0, access=how)) for each, how in zip(descriptors, access, strict=True)]
-
-
-def _map(arena: int) -> memoryview:
-    """The arena, writable, for the rest of this process; its descriptor is closed.
-
-    Not through the mmap module: that keeps a duplicate of the descriptor.
-    """
-    size = os.fstat(arena).st_size
-    address = kernel.map_file(arena, size, kernel.PROT_READ | kernel.PROT_WRITE)
-    kernel.advise(address, size, kernel.MADV_DONTDUMP)
-    os.close(arena)
-    return memoryview((ctypes.c_char * size).from_address(address)).cast("B")

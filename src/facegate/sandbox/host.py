@@ -9,7 +9,8 @@ import threading
 from typing import Any, ClassVar, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
-from facegate.memory.arena import new_arena
+from facegate.memory.arena import ARENA_BYTES, new_arena
+from facegate.memory.secret import secret_memory
 from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.sandbox import wire
@@ -38,11 +39,13 @@ class Zygote:
 
     Args:
         budget: what each child may use; by default enough for the default policy.
+        secret: make arenas in secret memory, which this host must have; by default where it has.
 
     Attributes:
         protections: what the zygote found about itself, and so about its children, under the names of
             `facegate.protections.TABLE`; what this host lacks is among them.
         models: SHA-256 of each network that it loaded.
+        secret: whether arenas are made in secret memory.
 
     Raises:
         ProtectionError: this is not Linux.
@@ -52,9 +55,10 @@ class Zygote:
     # What is run; tests of the sandbox put a workbench of their own in the same zygote by a program of their own.
     program: ClassVar[tuple[str, ...]] = ("-m", "facegate.sandbox.zygote")
 
-    def __init__(self, budget: Budget | None = None) -> None:
+    def __init__(self, budget: Budget | None = None, *, secret: bool | None = None) -> None:
         if sys.platform != "linux":
-            raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd. There is no other level yet.")
+            raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd.")
+        self.secret = secret_memory(ARENA_BYTES).state == "achieved" if secret is None else secret
         self._turn = threading.Lock()
         granted = budget or Budget.of(Policy())
         self._control, theirs = wire.pair()
@@ -118,9 +122,10 @@ class Zygote:
 
         Raises:
             LockLimitError: the arena could not be locked.
+            ProtectionError: there is no secret memory any more.
             SandboxError: the zygote is gone, or the child did not become ready.
         """
-        arena = new_arena()
+        arena = new_arena(secret=self.secret)
         ours, theirs = wire.pair()
         try:
             with theirs:
@@ -132,6 +137,9 @@ class Zygote:
             raise
         try:
             child.wait_ready(_REPLY_SECONDS)
+            # Receipts say what the zygote found when it rehearsed this; a child that differs must not serve.
+            if child.memory not in self.protections:
+                raise SandboxSetupError("A new child has its memory locked otherwise than the zygote rehearsed it.")
         except BaseException:
             child.close()
             arena.close()

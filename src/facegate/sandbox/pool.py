@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from facegate.errors import FacegateError, RequestClosedError
 from facegate.hosting import Facts
-from facegate.memory.found import memory_protections
+from facegate.memory.report import arena_protections
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
@@ -24,17 +24,22 @@ class SparePool:
         size: children to keep waiting; 0 forks one when it is asked for.
         accept: called with the facts of every new zygote before it forks; raises to refuse it.
         budget: what each child may use; by default enough for the default policy.
+        secret: make arenas in secret memory, which this host must have.
 
     Raises:
+        LockLimitError: an arena could not be locked.
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
 
-    def __init__(self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None) -> None:
+    def __init__(
+        self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None, *, secret: bool = False
+    ) -> None:
         self._size = size
         self._accept = accept
         self._budget = budget
-        self._memory = memory_protections()
+        self._secret = secret
+        self._memory = arena_protections(secret=secret)
         self._zygote = self._start()
         self._zygote_guard = threading.Lock()
         self._spares: deque[Child] = deque()
@@ -72,7 +77,7 @@ class SparePool:
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = Zygote(self._budget)
+        zygote = Zygote(self._budget, secret=self._secret)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:

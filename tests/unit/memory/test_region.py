@@ -15,7 +15,9 @@ import pytest
 
 from facegate import kernel
 from facegate.errors import LockLimitError, PurgeError
-from facegate.memory.region import Region, kernel_locked_bytes, page_ceil
+from facegate.memory.locks import kernel_locked_bytes
+from facegate.memory.region import Region
+from facegate.sizes import page_ceil
 
 
 def smaps_flags(name: str) -> list[str]:

@@ -26,7 +26,7 @@ THREAD_LEAST: Final = 0x100 | 0x800 | 0x10000  # CLONE_VM, _SIGHAND, _THREAD: th
 FORK: Final = (17, 17 | 0x1000000 | 0x200000)
 # Advice that only concerns the caller's own memory. Not MADV_REMOVE (holes in files), _MERGEABLE (a side channel to
 # other processes), _HWPOISON and _SOFT_OFFLINE (bad pages for the host).
-ADVICE: Final = (0, 1, 2, 3, 4, 8, 10, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 102, 103)
+ADVICE: Final = (0, 1, 2, 3, 4, 8, 10, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 102, 103)
 # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC, F_GET_SEALS
 DESCRIPTOR_COMMANDS: Final = (0, 1, 2, 3, 1030, 1034)
 # TCGETS and TCGETS2 (isatty), FIOCLEX and FIONCLEX (inheritance over exec)
