@@ -18,10 +18,11 @@ from facegate.errors import (
     SandboxTimeoutError,
     ViolationError,
 )
+from facegate.hosting import NOT_ENDED
 from facegate.memory.adopted import Adoptions
 from facegate.memory.arena import Product
 from facegate.memory.wiped import Wiped
-from facegate.quiet import quiet
+from facegate.quiet import empty_frames, quiet
 from facegate.receipt import Outcome
 from facegate.sizes import page_ceil
 
@@ -74,7 +75,8 @@ class Custody:
         self._busy = threading.RLock()
         self._state = threading.Lock()
         self._gone = threading.Event()
-        self._purging = False
+        self._purging = self._let_go = False
+        self._child_end = ""
         self._owner = os.getpid()
         self._windows: dict[AnyWindow, AnyRegion] = {}
         self._regions: dict[AnyRegion, int | None] = {}
@@ -208,7 +210,8 @@ class Custody:
     def end(self, ending: Ending) -> None:
         """Purge: end the child, revoke windows, wipe and read back all that is held. Idempotent; the first cause stays.
 
-        Returns when everything is gone, also when another thread began it.
+        Returns when everything is gone, also when another thread began it. What cannot be wiped, or could still be
+        stored to since its child would not die, is a residual; all else goes all the same.
         """
         if os.getpid() != self._owner:
             return  # a fork of the worker holds no arena, and must not end its parent's child
@@ -218,21 +221,47 @@ class Custody:
         if not first:
             self._gone.wait()
             return
+        interrupted: BaseException | None = None
         try:
-            self._child.kill()
-            with self._state:
-                self._revoke(lambda _: True)
-            with self._busy:
-                # Not before the child is dead may its arena be wiped: it could still store.
-                child_end = self._child.close()
-                for region, used in [(self._child.arena, None), *self._regions.items()]:
-                    self._wiped.append(region.wipe(used))
-                    region.close()
-                self._regions.clear()
-                self._wiped.extend(self._adoptions.wipe())
-            self._ended(self.ending, child_end, self._wiped)
+            while not self._let_go:
+                try:
+                    self._purge()
+                except (KeyboardInterrupt, SystemExit) as error:
+                    # Whoever presses Ctrl-C again wants to be out, not to leave a face behind: that comes afterwards.
+                    interrupted = error
+            self._ended(self.ending, self._child_end, self._wiped)
         finally:
             self._gone.set()
+        if interrupted is not None:
+            raise interrupted
+
+    def _purge(self) -> None:
+        """Let go of everything that is held; goes on where it was when it was interrupted."""
+        self._child.kill()
+        with self._state:
+            self._revoke(lambda _: True)
+        with self._busy:
+            # Not before the child is dead may its arena be wiped: it could still store.
+            self._child_end = self._child.close()
+            self._regions.setdefault(self._child.arena, None)
+            while self._regions:
+                region, used = next(iter(self._regions.items()))
+                if not region.closed:
+                    wiped = _wiped(region, used)
+                    self._wiped.append(wiped.unshown() if self._child_end == NOT_ENDED else wiped)
+                    region.close()
+                del self._regions[region]
+            self._wiped.extend(self._adoptions.wipe())
+            self._let_go = True
+
+
+def _wiped(region: AnyRegion, used: int | None) -> Wiped:
+    try:
+        return region.wipe(used)
+    except Exception as error:  # noqa: BLE001 (whatever it was: purge goes on, and this is a residual)
+        empty_frames(error)
+        size = region.size if used is None else page_ceil(used)
+        return Wiped(region.name, size, 0, size)
 
 
 def _closed(ending: Ending, request_id: str) -> RequestClosedError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from facegate.errors import LockLimitError, ProtectionError
 from facegate.memory.regions import LINUX
@@ -13,6 +13,9 @@ from facegate.protections import Protection
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
+
+# How a child ended that the kernel did not end in time: what it could still store to is a residual of the purge.
+NOT_ENDED: Final = "killed, but not ended in time"
 
 
 class Server(Protocol):
@@ -39,7 +42,7 @@ class Server(Protocol):
         """End at once, without waiting."""
 
     def close(self) -> str:
-        """Make sure that it is over, and say how it ended."""
+        """Make sure that it is over, and say how it ended, or `NOT_ENDED`; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,9 +73,9 @@ class Window:
 
     def revoke(self) -> None:
         """Put zeros in the place of the region; idempotent, and safe while other threads read."""
-        exporter, self._exporter = self._exporter, None
-        if exporter is not None:
+        if self._exporter is not None:
             self._span.blank()
+            self._exporter = None  # last: who is interrupted before may come again
 
     def _after_fork(self) -> None:
         # MADV_DONTFORK left a hole here; a view that was inherited must read zeros, not crash.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,7 @@ class Wiped:
     bytes_wiped: int
     bytes_reread: int
     bytes_nonzero: int
+
+    def unshown(self) -> Wiped:
+        """The same wipe, of memory that somebody could still store to: no byte of it was shown to be zero."""
+        return replace(self, bytes_nonzero=self.bytes_wiped)

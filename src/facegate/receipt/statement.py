@@ -80,7 +80,8 @@ class Closed:
     Attributes:
         outcome: why it ended.
         error: class name of the error that ended it, or None.
-        child_end: ``"killed at purge"``, ``"signal SIGSEGV"``, ``"exit 3"``, ``"lost with the zygote"``.
+        child_end: ``"killed at purge"``, ``"signal SIGSEGV"``, ``"exit 3"``, ``"lost with the zygote"``,
+            ``"killed, but not ended in time"``.
         purge: what was wiped.
         closed_at: UTC.
     """

@@ -21,6 +21,7 @@ from facegate.errors import (
     SandboxTimeoutError,
     ViolationError,
 )
+from facegate.hosting import NOT_ENDED
 from facegate.memory.region import Region
 from facegate.protections import Protection
 from facegate.sandbox import wire
@@ -199,18 +200,12 @@ class Child:
                     signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     def bury(self) -> str:
-        """Make sure that the child is dead, and say how it ended; idempotent.
-
-        Raises:
-            SandboxTimeoutError: the kernel did not end the process in time.
-        """
+        """Make sure that the child is dead, and say how it ended, or `NOT_ENDED`; idempotent."""
         self.kill()
         with self._ending:
             if self.end is None:
-                if not _readable(self._pidfd, _DEATH_SECONDS):
-                    raise SandboxTimeoutError("The kernel did not end the child in time.")
-                status = self._reap(self.pid)
-                self.end = self._named(status)
+                died = _readable(self._pidfd, _DEATH_SECONDS)
+                self.end = self._named(self._reap(self.pid)) if died else NOT_ENDED
                 os.close(self._pidfd)
                 if self._listener is not None:
                     os.close(self._listener)
@@ -228,8 +223,10 @@ class Child:
     def close(self) -> str:
         """`bury`, then give the channel back; returns how the child ended."""
         end = self.bury()
-        # A caller that was waiting for an answer has woken up by now, since the other end is gone; not before it has
+        # A caller that was waiting for an answer wakes up, if it has not since the other end is gone; not before it has
         # let go may the descriptor's number be used again.
+        with suppress(OSError):  # closed before
+            self._channel.shutdown(socket.SHUT_RDWR)
         with self._calling:
             self._channel.close()
         return end
@@ -248,6 +245,8 @@ def _error_of(end: str, request_id: str) -> SandboxError:
         return SandboxTimeoutError(
             "The child used more processor time than the policy allows and was killed (SIGXCPU).", request_id=request_id
         )
+    if end == NOT_ENDED:
+        return SandboxTimeoutError("The kernel did not end the child in time.", request_id=request_id)
     return ChildCrashedError(f"The child died: {end}.", request_id=request_id)
 
 
