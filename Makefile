@@ -55,6 +55,7 @@ format: $(VENV)/.facegate-dev
 bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m pytest benchmarks -o 'python_files=bench_*.py' --benchmark-only
 	$(BIN)/python -m benchmarks.lifecycle
+	$(BIN)/python -m benchmarks.levels
 
 # Makes an environment for each peer first; see benchmarks/peers/environments.py.
 peers: $(VENV)/.facegate-bench

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 from importlib import resources
@@ -18,41 +17,11 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.peers.contender import Contender
 from benchmarks.peers.environments import python_of
 from fixtures.portraits import portrait
 
-CONTENDERS = Path(__file__).parent / "contenders"
 REFERENCE = "mediapipe 0.10.21 FaceMesh, refined, inline"
-
-
-class Contender:
-    """A process that times its own work when it is asked to."""
-
-    def __init__(self, python: str, script: str, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [python, str(CONTENDERS / script), *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        if self._line() != "ready":
-            raise RuntimeError(f"{script} did not start.")
-
-    def time(self, runs: int) -> list[float]:
-        """Milliseconds of each of `runs` runs."""
-        assert self._process.stdin is not None
-        print(runs, file=self._process.stdin, flush=True)
-        timings: list[float] = json.loads(self._line())
-        return timings
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
 
 
 def measure(photo: str, rounds: int, runs: int) -> dict[str, list[float]]:
