@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -108,6 +109,14 @@ def test_leaving_without_an_output(gate: facegate.Gate, new_id: NewId) -> None:
     assert closed(request).outcome == "abandoned"
 
 
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """The block must not wait for a command's time limit to end the command."""
+    begun = time.monotonic()
+    yield
+    assert time.monotonic() - begun < seconds, "the command went on until its own time limit"
+
+
 def test_time_to_live(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
     with gate.open_request(new_id(), purpose="safety", ttl=0.5) as request:
         upload = request.admit(astronaut)
@@ -123,7 +132,7 @@ def test_time_to_live(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> N
 def test_time_to_live_ends_a_command(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:
     with gate.open_request(new_id(), purpose="safety", ttl=0.5) as request:
         os.kill(child_of(request).pid, signal.SIGSTOP)
-        with pytest.raises(RequestClosedError, match="expired"):
+        with within(gate.policy.operation_timeout / 2), pytest.raises(RequestClosedError, match="expired"):
             request.admit(astronaut)
     assert closed(request).outcome == "expired"
 
@@ -132,7 +141,7 @@ def test_cancel_from_another_thread_ends_a_command(gate: facegate.Gate, astronau
     with gate.open_request(new_id(), purpose="safety") as request:
         os.kill(child_of(request).pid, signal.SIGSTOP)
         threading.Timer(0.2, request.cancel).start()
-        with pytest.raises(RequestClosedError, match="cancelled"):
+        with within(gate.policy.operation_timeout / 2), pytest.raises(RequestClosedError, match="cancelled"):
             request.admit(astronaut)
     assert closed(request).outcome == "cancelled"
 
@@ -316,6 +325,7 @@ print(gate.pool.zygote().pid, request._custody._child.pid, *(spare.pid for spare
     [
         ("os.kill(os.getpid(), 9)", -9),
         ("os.kill(os.getpid(), 11)", -11),
+        ("os.kill(os.getpid(), 15)", -15),
         ("os._exit(5)", 5),
         ("sys.exit(0)", 0),
         ("raise SystemExit(3)", 3),
@@ -329,6 +339,26 @@ def test_the_end_of_the_worker_ends_every_process(end: str, code: int) -> None:
     pids = [int(word) for word in done.stdout.split()]
     assert len(pids) == 4
     assert eventually(lambda: not any(_runs(pid) for pid in pids)), "a process outlived the worker"
+
+
+EXITING_WORKER = """
+import sys, facegate
+def keep(receipt):
+    seen = facegate.verify(receipt, allow_open=True)
+    print(seen.outcome, seen.purge and seen.purge.bytes_nonzero, seen.purge and seen.purge.bytes_wiped > 0, flush=True)
+gate = facegate.Gate(facegate.Policy(spares=1), on_receipt=keep)
+request = gate.open_request("r-1", purpose="safety")
+request.open()
+request.analyze(request.admit(sys.stdin.buffer.read()))
+"""
+
+
+@pytest.mark.parametrize("end", ["", "sys.exit(3)", "raise ValueError"])
+def test_open_requests_are_purged_when_the_interpreter_exits(end: str, astronaut: bytes) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", EXITING_WORKER + end], input=astronaut, capture_output=True, check=False, timeout=120
+    )
+    assert done.stdout.decode().splitlines() == ["None None None", "cancelled 0 True"], done.stderr.decode()
 
 
 FORKED_WORKER = """

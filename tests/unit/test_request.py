@@ -334,6 +334,18 @@ def test_no_more_than_max_open(new_id: NewId) -> None:
             pass
 
 
+def test_each_request_has_a_child_of_its_own(gate: facegate.Gate, new_id: NewId) -> None:
+    assert gate.pool.wait_full(30)  # spares, too, serve once
+    with gate.open_request(new_id(), purpose="generation") as one:
+        first = child_of(one)
+        with gate.open_request(new_id(), purpose="generation") as other:
+            assert child_of(other).pid != first.pid
+            assert child_of(other).arena is not first.arena
+    with gate.open_request(new_id(), purpose="generation") as later:
+        assert child_of(later) is not first
+        assert child_of(later).alive
+
+
 def test_asyncio(gate: facegate.Gate, pair: bytes, new_id: NewId) -> None:
     async def one() -> bytes:
         opened = gate.open_request(new_id(), purpose="generation")
