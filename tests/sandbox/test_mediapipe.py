@@ -4,8 +4,9 @@ What it does there that is forbidden was found by running it, and is declined: i
 detector is closed, a thread of mediapipe's uploads what was counted, with libcurl: it makes a pipe, then looks
 ``play.googleapis.com`` up.
 
-It lies in a folder of its own beside the tests' packages, installed without dependencies: it wants opencv-contrib-python,
-which has the same ``cv2`` as opencv-python, and whichever was installed last would be what facegate runs with.
+It lies in a folder of its own beside the tests' packages, installed without dependencies: it wants
+opencv-contrib-python, which has the same ``cv2`` as opencv-python, and whichever was installed last would be what
+facegate runs with.
 """
 
 from __future__ import annotations
