@@ -12,17 +12,17 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full soak ends mutations fuzz lint format bench peers clean
+.PHONY: demo test test-full mediapipe soak ends mutations fuzz lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
 	$(BIN)/facegate demo --out demo-out
 
-test: $(VENV)/.facegate-test
+test: $(VENV)/.facegate-test mediapipe
 	$(PYTEST)
 
 # Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, and the long fuzz run.
-test-full: $(VENV)/.facegate-test
+test-full: $(VENV)/.facegate-test mediapipe
 	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 $(PYTEST) --timeout=1800
 
 # The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
@@ -33,6 +33,15 @@ fuzz: $(VENV)/.facegate-test
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800
+
+# mediapipe 1.x for the tests of it as an engine. In a folder of its own and without dependencies, because it wants
+# opencv-contrib-python, whose cv2 would take the place of facegate's, and sounddevice, which runs a compiler at import.
+mediapipe: $(VENV)/mediapipe/.complete
+
+$(VENV)/mediapipe/.complete: tests/sandbox/mediapipe.txt | $(BIN)/python
+	rm -rf $(VENV)/mediapipe
+	$(BIN)/python -m pip install --quiet --no-deps --target $(VENV)/mediapipe -r $<
+	@touch $@
 
 # 10,000 requests, one in ten ended by a random end.
 ends: $(VENV)/.facegate-test

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +25,7 @@ from facegate.hosting import NOT_ENDED
 from facegate.memory.region import Region
 from facegate.protections import Protection
 from facegate.sandbox import wire
-from facegate.sandbox.seccomp import install
+from facegate.sandbox.listener import NOTHING, Listener
 from facegate.sandbox.seccomp.rules import LATER
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ class Child:
         channel: the worker's end; owned here.
         arena: mapped by the child, not yet sealed; owned here.
         reap: asks the zygote how a dead child ended.
+        declines: forbidden calls that fail with an errno instead of ending the child; see `facegate.sandbox.listener`.
 
     Attributes:
         memory: whether the child's own memory is locked; known once it is ready.
@@ -55,7 +56,15 @@ class Child:
     Does not protect against: nothing by itself; what binds the child is `facegate.sandbox.confine`.
     """
 
-    def __init__(self, pid: int, pidfd: int, channel: socket.socket, arena: Region, reap: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        pid: int,
+        pidfd: int,
+        channel: socket.socket,
+        arena: Region,
+        reap: Callable[[int], str],
+        declines: Mapping[str, int] = NOTHING,
+    ) -> None:
         self.pid = pid
         self.arena = arena
         self.end: str | None = None
@@ -63,8 +72,8 @@ class Child:
         self._pidfd = pidfd
         self._channel = channel
         self._reap = reap
-        self._listener: int | None = None
-        self._violation: str | None = None
+        self._declines = declines
+        self._listener: Listener | None = None
         self._calling = threading.Lock()
         self._ending = threading.RLock()
         self._killed = False
@@ -145,7 +154,7 @@ class Child:
         """The child's first message: what tells of its violations, if the host has that."""
         header, descriptors = wire.receive(self._channel)
         if header.get("listener") is True and len(descriptors) == 1:
-            (self._listener,) = descriptors
+            self._listener = Listener(descriptors[0], self._declines)
             return
         wire.close_all(descriptors)
         if header.get("listener") is not False:
@@ -163,11 +172,18 @@ class Child:
         waiting.register(self._channel, select.POLLIN)
         if self._listener is not None:
             waiting.register(self._listener, select.POLLIN)
-        if not waiting.poll(timeout * 1000):
-            raise TimeoutError
-        if self._violating():
-            raise EOFError
-        self._channel.settimeout(timeout)
+        deadline = time.monotonic() + timeout
+        while True:
+            left = max(deadline - time.monotonic(), 0.0)
+            ready = dict(waiting.poll(left * 1000))
+            if self._violating():
+                raise EOFError
+            if not ready:
+                raise TimeoutError
+            # A declined call alone is no answer. Whoever is dead makes no more calls, and the channel says so.
+            if self._channel.fileno() in ready or any(events & ~select.POLLIN for events in ready.values()):
+                break
+        self._channel.settimeout(max(deadline - time.monotonic(), 0.001))
         answer, extra = wire.receive(self._channel)
         if extra:
             wire.close_all(extra)
@@ -175,25 +191,22 @@ class Child:
         return answer
 
     def _violating(self) -> bool:
-        """Whether the child hangs in a forbidden call."""
+        """Whether the child hangs in a forbidden call; those to be declined are."""
         with self._ending:
-            if self._listener is None:
-                return False
-            waiting = select.poll()
-            waiting.register(self._listener, select.POLLIN)
-            return any(events & select.POLLIN for _, events in waiting.poll(0))
+            return self._listener is not None and self._listener.look()
 
-    def _note_violation(self) -> None:
-        # Looked for before every kill, so that what a child tried while nobody waited for it is on the receipt too.
-        with suppress(OSError):  # it died in between
-            if self._violation is None and self._violating():
-                self._violation = install.receive(self._listener or -1)
+    @property
+    def declined(self) -> dict[str, int]:
+        """How often the child tried each of the calls that are declined; after its end too."""
+        with self._ending:
+            return {} if self._listener is None else dict(self._listener.declined)
 
     def kill(self) -> None:
         """Send SIGKILL at once; `bury` waits for the end."""
         with self._ending:
             if self.end is None and not self._killed:
-                self._note_violation()
+                # Looked for before every kill, so that what a child tried while nobody waited for it is on the receipt.
+                self._violating()
                 # Whoever is dead or dying already was not killed by us, and the receipt should say what did it.
                 self._killed = not self._dying and not _readable(self._pidfd, 0.0)
                 with suppress(ProcessLookupError):  # died in between, of a cause of its own
@@ -208,13 +221,12 @@ class Child:
                 self.end = self._named(self._reap(self.pid)) if died else NOT_ENDED
                 os.close(self._pidfd)
                 if self._listener is not None:
-                    os.close(self._listener)
-                    self._listener = None
+                    self._listener.close()
             return self.end
 
     def _named(self, status: str) -> str:
-        if self._violation is not None:
-            return VIOLATION + self._violation
+        if self._listener is not None and self._listener.violation is not None:
+            return VIOLATION + self._listener.violation
         if status == "signal SIGSYS":
             # Where there is a listener, one call alone ends a child so.
             return status if self._listener is None else VIOLATION + LATER

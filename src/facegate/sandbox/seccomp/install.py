@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,9 @@ MODE_FILTER: Final = 2
 # struct seccomp_notif: id, pid, flags, then struct seccomp_data.
 _NOTIFICATION: Final = struct.Struct("=QIIiIQ6Q")
 _NOTIF_RECV: Final = 0xC050_2100  # SECCOMP_IOCTL_NOTIF_RECV
+# struct seccomp_notif_resp: id, value, negative errno, flags. The one flag there is carries the call out; never set.
+_RESPONSE: Final = struct.Struct("=QqiI")
+_NOTIF_SEND: Final = 0xC018_2101  # SECCOMP_IOCTL_NOTIF_SEND
 
 
 class Filters:
@@ -74,8 +78,21 @@ def supported() -> str | None:
     return None
 
 
-def receive(listener: int) -> str:
-    """The name of the call whose notification waits at the listener.
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A forbidden call whose thread waits in it.
+
+    Attributes:
+        id: the kernel's, for the answer.
+        name: of the call.
+    """
+
+    id: int
+    name: str
+
+
+def receive(listener: int) -> Notification:
+    """The call that waits at the listener.
 
     Raises:
         OSError: the process is gone meanwhile.
@@ -83,8 +100,20 @@ def receive(listener: int) -> str:
     # The ioctl wants the buffer zeroed.
     buffer = bytearray(_NOTIFICATION.size)
     fcntl.ioctl(listener, _NOTIF_RECV, buffer, True)
-    _, _, _, number, architecture, _, *_ = _NOTIFICATION.unpack(buffer)
-    return name_of(architecture, number)
+    identifier, _, _, number, architecture, _, *_ = _NOTIFICATION.unpack(buffer)
+    return Notification(identifier, name_of(architecture, number))
+
+
+def decline(listener: int, call: Notification, number: int) -> None:
+    """Have a call that waits fail with this errno; it is not carried out.
+
+    Raises:
+        OSError: the process is gone meanwhile.
+        ValueError: the number is none of an error, so the call would seem to have succeeded.
+    """
+    if number < 1:
+        raise ValueError("A declined call needs an errno.")
+    fcntl.ioctl(listener, _NOTIF_SEND, _RESPONSE.pack(call.id, 0, -number, 0))
 
 
 def _install(packed: bytes, flags: int) -> int:

@@ -81,6 +81,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *rows("as the child's, whose process ID is another; Landlock keeps signals inside", "kill tgkill", who="zygote"),
     # Time and facts.
     *rows("tells the time", "clock_gettime clock_getres gettimeofday time times"),
+    *rows("asks about its own interval timers and sets none; mediapipe aborts where this fails", "getitimer"),
     *rows("waits", "nanosleep clock_nanosleep poll ppoll select pselect6"),
     *rows("who am I", "getpid gettid getppid getuid geteuid getgid getegid getresuid getresgid getpgrp getpgid getsid"),
     *rows("what the machine is", "uname sysinfo getrusage getrlimit"),
