@@ -13,6 +13,7 @@ from facegate.errors import (
     AdoptionError,
     ChildCrashedError,
     ProtocolError,
+    PurgeError,
     RequestClosedError,
     SandboxError,
     SandboxTimeoutError,
@@ -132,12 +133,24 @@ class Custody:
 
     @quiet
     def release(self, region: AnyRegion, used: int | None = None) -> None:
-        """Wipe and close a region now, if purge has not done so already."""
+        """Wipe and close a region now, if purge has not done so already.
+
+        Raises:
+            PurgeError: it was not zero, and the receipt that could say so is signed already.
+        """
         with self._busy:
             held = self._regions.pop(region, None)
-            if not region.closed:
-                self._wiped.append(region.wipe(held if used is None else used))
-                region.close()
+            if region.closed:
+                return
+            wiped = _wiped(region, held if used is None else used)
+            self._wiped.append(wiped)
+            region.close()
+            if wiped.bytes_nonzero and self._let_go:
+                raise PurgeError(
+                    f"The region {region.name} was not zero after its wipe.",
+                    residuals=(region.name,),
+                    request_id=self.request_id,
+                )
 
     def begin_analysis(self) -> int:
         """Revoke what is exposed of the last analysis, whose place the next takes; return the next's number."""

@@ -94,7 +94,13 @@ class Output:
         return f"Output(format={self.format!r}, {len(self.data)} bytes)"
 
 
-def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], None]) -> tuple[AnyRegion, int]:
+def stage(
+    source: Source,
+    limit: int,
+    request_id: str,
+    still_open: Callable[[], None],
+    discard: Callable[[AnyRegion, int], None],
+) -> tuple[AnyRegion, int]:
     """Read an upload into a sealed region, without a copy in the heap where the source allows it.
 
     A file object written in Python gets a scratch buffer of 1 MiB instead, which is wiped after each read.
@@ -104,6 +110,7 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
         limit: most bytes to take.
         request_id: for errors.
         still_open: called between reads; raises when the request is over.
+        discard: wipes and closes a region whose upload is refused, given the bytes of it that may have been touched.
 
     Returns:
         The region, which the caller owns, and the bytes used in it.
@@ -114,7 +121,7 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
     """
     if isinstance(source, (str, os.PathLike)):
         with Path(source).open("rb", buffering=0) as file:
-            return stage(file, limit, request_id, still_open)
+            return stage(file, limit, request_id, still_open, discard)
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = memoryview(source).cast("B")
         if data.nbytes > limit:
@@ -126,7 +133,7 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
         room = limit + 1
         read = _reader_of(source)
     region = new_region("upload", max(room, 1))
-    used = 0
+    used = end = 0
     try:
         with region.buffer()[:room] as buffer:
             while used < room:
@@ -145,8 +152,8 @@ def stage(source: Source, limit: int, request_id: str, still_open: Callable[[], 
             raise to_error("format.empty", request_id)
         region.seal()
     except BaseException:
-        region.wipe(used)
-        region.close()
+        # A read that failed may have left bytes behind those that it told of.
+        discard(region, end)
         raise
     return region, used
 

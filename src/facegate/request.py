@@ -108,7 +108,7 @@ class Request:
             OSError: it cannot be read.
         """
         custody = self._open_custody()
-        region, used = stage(source, self._limits.bytes, self.request_id, custody.check_open)
+        region, used = stage(source, self._limits.bytes, self.request_id, custody.check_open, custody.release)
         try:
             with custody.working():
                 custody.hold(region, used)

@@ -26,6 +26,7 @@ from facegate.errors import (
     SandboxTimeoutError,
 )
 from facegate.sandbox import wire
+from facegate.sandbox.child import Child
 from tests.conftest import child_of, descendants, eventually
 
 NewId = Callable[[], str]
@@ -202,31 +203,75 @@ def test_finish_with_a_failed_wipe_gives_no_output(
             request.finish(upload)
 
 
+ADMITTED = {"width": 512, "height": 512, "format": "JPEG"}
+LIES = [
+    ("admit", ADMITTED | {"width": 0}),
+    ("admit", ADMITTED | {"height": 10**9}),
+    ("admit", ADMITTED | {"width": True}),
+    ("admit", ADMITTED | {"format": "a name of somebody"}),
+    ("admit", ADMITTED | {"format": ["JPEG"]}),
+    ("admit", {}),
+    ("analyze", {"faces": 10**9, "subject": 0}),
+    ("analyze", {"faces": -1, "subject": None}),
+    ("analyze", {"faces": 1, "subject": 1}),
+    ("analyze", {"faces": 1, "subject": "0"}),
+    ("analyze", {"faces": 1.5}),
+    ("analyze", {}),
+    ("analyze", {"refused": "a name of somebody"}),
+    ("finish", {"bytes": 0}),
+    ("finish", {"bytes": 10**12}),
+    ("finish", {}),
+]
+
+
+def lying(child: Child, monkeypatch: pytest.MonkeyPatch, lie: dict | None, extra: list[int]) -> None:
+    """Put what a hostile child could answer in place of what this honest one does."""
+    channel, real = child._channel, wire.receive
+
+    def receive(asked: object) -> tuple[dict, list[int]]:
+        honest, descriptors = real(asked)
+        return (honest if lie is None else lie, extra) if asked is channel else (honest, descriptors)
+
+    monkeypatch.setattr(wire, "receive", receive)
+
+
+def go_through(request: facegate.Request, data: bytes) -> Iterator[str]:
+    """Yield the name of each operation before it is done."""
+    yield "admit"
+    upload = request.admit(data)
+    yield "analyze"
+    request.analyze(upload)
+    yield "finish"
+    request.finish(upload)
+
+
+@pytest.mark.parametrize(("operation", "lie"), LIES)
 def test_a_child_that_breaks_the_protocol_is_killed(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch, operation: str, lie: dict
+) -> None:
+    with pytest.raises(ProtocolError) as caught, gate.open_request(new_id(), purpose="safety") as request:
+        for step in go_through(request, astronaut):
+            if step == operation:
+                lying(child_of(request), monkeypatch, lie, [])
+    monkeypatch.undo()
+    assert "somebody" not in str(caught.value)
+    assert closed(request).outcome == "child-crashed"
+
+
+def test_a_child_that_sends_descriptors_is_killed_and_they_are_closed(
     gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a hostile child could answer, put in place of what an honest one did answer."""
-    lies = [
-        {"faces": 10**9, "subject": 0},
-        {"faces": -1, "subject": None},
-        {"faces": 1, "subject": 1},
-        {"faces": 1, "subject": "0"},
-        {"faces": 1.5},
-        {},
-    ]
-    for lie in lies:
-        with pytest.raises(ProtocolError), gate.open_request(new_id(), purpose="safety") as request:
-            upload = request.admit(astronaut)
-            channel, real = child_of(request)._channel, wire.receive
-
-            def receive(asked: object, lie: dict = lie, channel: object = channel, real=real) -> tuple:
-                honest = real(asked)
-                return (lie, []) if asked is channel else honest
-
-            with monkeypatch.context() as hostile:
-                hostile.setattr(wire, "receive", receive)
-                request.analyze(upload)
-        assert closed(request).outcome == "child-crashed"
+    sent = os.memfd_create("sent")
+    with (
+        pytest.raises(ProtocolError, match="descriptors"),
+        gate.open_request(new_id(), purpose="safety") as request,
+    ):
+        lying(child_of(request), monkeypatch, None, [sent])
+        request.admit(astronaut)
+    monkeypatch.undo()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(sent)
+    assert closed(request).outcome == "child-crashed"
 
 
 def test_a_sink_that_fails_on_open_stops_the_request(new_id: NewId) -> None:

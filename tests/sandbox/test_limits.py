@@ -50,7 +50,7 @@ def largest() -> bytes:
 def admit(zygote: Zygote, data: bytes) -> dict[str, object]:
     limits = MediaLimits()
     child = zygote.fork(warm=False)
-    region, used = stage(data, int(limits.bytes), "limits", lambda: None)
+    region, used = stage(data, int(limits.bytes), "limits", lambda: None, lambda each, _: each.close())
     try:
         command = {"do": "admit", "upload": 0, "bytes": used, "limits": limits.as_dict()}
         return child.call(command, [region], timeout=120, request_id="limits")

@@ -104,7 +104,7 @@ def perform(child: Child, do: str, rgb: np.ndarray | None = None) -> dict:
     """One command, with the picture if there is one."""
     if rgb is None:
         return child.call({"do": do}, timeout=30, request_id="engine")
-    region, _ = stage(rgb.tobytes(), rgb.nbytes, "engine", lambda: None)
+    region, _ = stage(rgb.tobytes(), rgb.nbytes, "engine", lambda: None, lambda each, _: each.close())
     try:
         return child.call({"do": do, "shape": rgb.shape[:2]}, [region], timeout=30, request_id="engine")
     finally:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import facegate
+from facegate.memory.arena import ARENA_BYTES
+from facegate.memory.region import Region
 
 PROGRAM = """
 import sys
@@ -80,3 +84,41 @@ def test_a_file_that_lies_about_what_it_read_is_an_upload_like_any(
 ) -> None:
     with pytest.raises(facegate.errors.UploadError), gate.open_request(new_id(), purpose="safety") as request:
         request.admit(Odd(b"no image!", claim))
+
+
+@pytest.mark.parametrize("how", ["too much", "breaks off", "is over"])
+def test_an_upload_that_is_refused_while_it_is_read_is_wiped_and_counted(
+    gate: facegate.Gate, astronaut: bytes, new_id: Callable[[], str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    left: list[bytes] = []
+    close = Region.close
+
+    def watched(region: Region) -> None:
+        if region.name == "upload" and not region.closed:
+            left.append(os.pread(region.fd, 1 << 20, 0))
+        close(region)
+
+    class Breaking(Odd):
+        def readinto(self, buffer: memoryview) -> int:
+            if len(self.data) < len(astronaut) / 2:
+                if how == "breaks off":
+                    raise OSError(5, "broken")
+                request.cancel()
+            return super().readinto(buffer)
+
+    monkeypatch.setattr(Region, "close", watched)
+    errors = {"breaks off": OSError, "is over": facegate.errors.RequestClosedError}
+    request = gate.open_request(new_id(), purpose="safety")
+    with request:
+        if how == "too much":
+            monkeypatch.setattr(request, "_limits", replace(request._limits, bytes=len(astronaut) - 1))
+        source = Odd(astronaut) if how == "too much" else Breaking(astronaut)
+        with pytest.raises(errors.get(how, facegate.errors.LimitExceededError)):
+            request.admit(source)
+    assert len(left) == 1
+    assert any(astronaut)
+    assert len(left[0]) >= len(astronaut) / 2
+    assert not any(left[0])
+    if how != "is over":
+        seen = facegate.verify(request.receipt)
+        assert seen.purge.bytes_wiped >= ARENA_BYTES + len(astronaut) // 2

@@ -27,7 +27,9 @@ from facegate.errors import (
     UnsupportedFormatError,
     UploadError,
 )
+from fixtures.backgrounds import background
 from fixtures.collection import two_people
+from fixtures.scenes import Placed, compose
 from tests.conftest import child_of, encode
 
 NewId = Callable[[], str]
@@ -222,14 +224,16 @@ def test_a_new_analysis_takes_the_place_of_the_last(gate: facegate.Gate, pair: b
             request.redact(upload, keep=first.subject)
 
 
-def test_redaction_finds_everyone_after_a_coarse_scan(gate: facegate.Gate, pair: bytes, new_id: NewId) -> None:
-    scene = two_people()
-    x0, y0, x1, y1 = scene.boxes[1].astype(int)
+def test_redaction_finds_everyone_after_a_coarse_scan(gate: facegate.Gate, new_id: NewId) -> None:
+    near, far = Placed("astronaut", (420, 450), 400), Placed("hopper", (1050, 420), 48)
+    scene = compose("near_and_far", background("noise", 900, 1200, seed=1), [near, far])
     with gate.open_request(new_id(), purpose="generation") as request:
-        upload = request.admit(pair)
+        upload = request.admit(encode(scene.rgb, "PNG"))
         faces = request.analyze(upload, scan="large")
+        assert len(faces) == 1, "the control: the coarse scan misses the bystander"
         safe = request.redact(upload, keep=faces.subject)
         with safe.expose() as after, upload.expose() as before:
+            x0, y0, x1, y1 = scene.boxes[1].astype(int)
             assert (after[y0 + 5 : y1 - 5, x0 + 5 : x1 - 5].std(axis=(0, 1)) == 0).all()
             x0, y0, x1, y1 = scene.boxes[0].astype(int)
             assert (after[y0:y1, x0:x1] == before[y0:y1, x0:x1]).all()

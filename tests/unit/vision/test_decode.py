@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tracemalloc
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image, ImageFile
 
 from facegate.codes import CODES, Refusal
 from facegate.policy import MediaLimits
+from facegate.vision import decode as decoding
 from facegate.vision.decode import decode
 from fixtures.containers import MARKER, encoded, png
 from fixtures.formats import BadUpload, GoodUpload, bad_uploads, good_uploads
@@ -100,6 +102,17 @@ def test_limits_admit_what_is_just_inside(kind: str):
     assert decode(data, limits).rgb.shape == (HEIGHT, WIDTH, 3)
 
 
+def test_a_decoder_that_reads_another_size_than_the_header_did_is_refused(
+    astronaut: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise what two readers read in two ways would pass the limits with one and be decoded with the other."""
+    read = decoding.read_header
+    monkeypatch.setattr(decoding, "read_header", lambda data: replace(read(data), height=read(data).height - 1))
+    with pytest.raises(Refusal) as refused:
+        decode(astronaut, MediaLimits())
+    assert refused.value.code == "decode.header"
+
+
 def test_a_memoryview_is_as_good_as_bytes():
     """The upload is a read-only map of a memfd."""
     data = metadata_jpeg(6)
@@ -161,6 +174,7 @@ def test_pillow_reaches_for_no_module_after_import():
     """In the sandbox no file can be opened, so no import can succeed either."""
     program = """
 import sys
+from facegate.vision import decode as decoding
 from facegate.vision.decode import decode
 from facegate.vision.encode import encode
 from facegate.policy import MediaLimits
@@ -199,6 +213,7 @@ from pathlib import Path
 from PIL import Image
 from facegate.codes import Refusal
 from facegate.policy import MediaLimits
+from facegate.vision import decode as decoding
 from facegate.vision.decode import decode
 file = io.BytesIO()
 options = {"compression": "tiff_lzw"} if sys.argv[1] == "TIFF" else {}
