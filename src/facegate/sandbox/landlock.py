@@ -72,12 +72,13 @@ def restrict() -> int:
     return version
 
 
-def protections(version: int, probe: Path) -> list[Protection]:
+def protections(version: int, probe: Path | None) -> list[Protection]:
     """What is in force after `restrict`. Landlock cannot be asked, so each part is tried; nothing is left behind.
 
     Args:
         version: what `restrict` returned.
-        probe: a path that did not exist and could have been made before.
+        probe: a path that did not exist and could have been made before; None where nothing could be made anywhere. The
+            null device is tried then, which could be opened for writing before, also on a read-only file system.
 
     Raises:
         SandboxSetupError: a part that should be in force is not.
@@ -85,7 +86,7 @@ def protections(version: int, probe: Path) -> list[Protection]:
     if version < 1:
         why = "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with)"
         return [Protection(f"landlock_{part}", "unavailable", why) for part in ("files", "network", "scopes")]
-    found = [Protection("landlock_files", "achieved", f"ABI {version}; {_try_file(probe)}")]
+    found = [Protection("landlock_files", "achieved", f"ABI {version}; {_try_device() if probe is None else _try_file(probe)}")]
     for part, since, attempt in (("network", 4, _try_bind), ("scopes", 6, _try_signal)):
         if version < since:
             found.append(
@@ -106,6 +107,17 @@ def _try_file(path: Path) -> str:
     os.close(descriptor)
     path.unlink(missing_ok=True)
     raise SandboxSetupError("Landlock is applied, but a file could still be created.")
+
+
+def _try_device() -> str:
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            return "opening the null device for writing was refused (no folder here can be written to)"
+        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
+    os.close(descriptor)
+    raise SandboxSetupError("Landlock is applied, but the null device could still be opened for writing.")
 
 
 def _try_bind() -> str:
