@@ -1,6 +1,6 @@
-"""Run this Python environment under an OCI runtime, as a hardened container does: ``python deploy/oci_bundle.py -- CMD``.
+"""Run this Python environment under an OCI runtime, as a hardened container does.
 
-For whoever wants to see what facegate reaches under a container's rules before there is an image. The container is a
+``python deploy/oci_bundle.py [OPTIONS] -- facegate doctor``. For whoever wants to see what facegate reaches under a container's rules before there is an image. The container is a
 view of this machine: its ``/usr`` and this environment, read-only, at the same paths; nobody's user ID; no capability;
 no-new-privileges; no network but a loopback; no place to write at all; the system-call profile of Podman, converted
 for the runtime as Podman converts it. No daemon, no image and no registry take part.
@@ -12,6 +12,7 @@ raising one takes CAP_SYS_RESOURCE; and no control group is made.
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import platform
@@ -37,12 +38,13 @@ _MASKED: Final = ("/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stat
 _SHOWN_ONLY: Final = ("/proc/asound", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
 
-def converted(profile: Mapping[str, Any], *, refused: Iterable[str] = ()) -> dict[str, Any]:
+def converted(profile: Mapping[str, Any], *, refused: Iterable[str] = (), answer: int | None = None) -> dict[str, Any]:
     """The ``linux.seccomp`` section of a container without capabilities.
 
     Args:
         profile: as Docker and Podman write it: rows with ``includes`` and ``excludes``.
         refused: calls to take out of it, which the default action then answers, as older profiles do.
+        answer: errno of the default action; None leaves the profile's, which is ENOSYS for Podman and EPERM for Docker.
 
     Raises:
         KeyError: there is no name for this machine's architecture.
@@ -61,11 +63,12 @@ def converted(profile: Mapping[str, Any], *, refused: Iterable[str] = ()) -> dic
         if names:
             rows.append(kept | {"names": names})
     section = {"defaultAction": profile["defaultAction"], "architectures": [scmp], "syscalls": rows}
-    return section | {key: profile[key] for key in ("defaultErrnoRet",) if key in profile}
+    default = profile.get("defaultErrnoRet") if answer is None else answer
+    return section if default is None else section | {"defaultErrnoRet": default}
 
 
 def environment_folders() -> list[Path]:
-    """Where this interpreter, what it imports and facegate lie, none inside another, and nothing that is mounted anyway."""
+    """Where this interpreter, what it imports and facegate lie; none inside another, or mounted anyway."""
     package = find_spec("facegate")
     if package is None or package.origin is None:
         raise SystemExit("facegate is not installed in this environment.")
@@ -84,6 +87,7 @@ def configuration(
     *,
     memlock: int | None = None,
     user_namespace: bool = False,
+    processes_only: bool = False,
     shown: Iterable[Path] = (),
 ) -> dict[str, Any]:
     """A bundle's ``config.json``.
@@ -93,18 +97,23 @@ def configuration(
         seccomp: the filter, or None for none.
         memlock: lock limit, bytes; None leaves the one that the runtime has.
         user_namespace: give the container a user namespace of its own, as rootless Podman does.
+        processes_only: mount procfs without anything but processes, as systemd's ``ProcSubset=pid`` does.
         shown: files and folders that it may read besides.
     """
     folders = [*environment_folders(), *(path.resolve() for path in shown)]
-    mounts = [_mount("proc", "/proc", "nosuid", "noexec", "nodev"), _mount("tmpfs", "/dev", "nosuid", "mode=755")]
+    only = ["subset=pid"] if processes_only else []
+    mounts = [
+        _mount("proc", "/proc", "nosuid", "noexec", "nodev", *only),
+        _mount("tmpfs", "/dev", "nosuid", "mode=755"),
+    ]
     # A user namespace may show only what was there; the host's tree, read-only, is shown in either case.
     mounts.append({"type": "none", "source": "/sys", "destination": "/sys", "options": ["rbind", "nosuid", "ro"]})
     mounts += [_bind(Path(path)) for path in _SYSTEM if Path(path).exists()]
     mounts += [_bind(folder) for folder in folders]
     linux: dict[str, Any] = {
         "namespaces": [{"type": name} for name in _NAMESPACES],
-        "maskedPaths": list(_MASKED),
-        "readonlyPaths": list(_SHOWN_ONLY),
+        "maskedPaths": [] if processes_only else list(_MASKED),
+        "readonlyPaths": [] if processes_only else list(_SHOWN_ONLY),
     }
     if user_namespace:
         linux["namespaces"].append({"type": "user"})
@@ -173,12 +182,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--profile", type=Path, default=PROFILE, help="a seccomp profile as Podman and Docker write it")
     parser.add_argument("--no-seccomp", action="store_true", help="no profile at all")
     parser.add_argument("--refuse", action="append", default=[], metavar="CALL", help="take a call out of the profile")
+    parser.add_argument("--answer", metavar="ERRNO", help="what refused calls are answered with, e.g. EPERM")
     parser.add_argument("--memlock", type=int, metavar="BYTES", help="lock limit; at most the one that you have")
     parser.add_argument("--userns", action="store_true", help="a user namespace of its own")
+    parser.add_argument("--subset-pid", action="store_true", help="a /proc that shows processes only")
     parser.add_argument("--show", action="append", type=Path, default=[], metavar="PATH", help="readable inside, too")
     parser.add_argument("--runtime", default="crun")
     parser.add_argument("--print", action="store_true", help="print config.json instead of running it")
-    parser.add_argument("command", nargs="+", help="what to run; a first word 'facegate' or 'python' is this environment's")
+    parser.add_argument(
+        "command", nargs="+", help="what to run; a first word 'facegate' or 'python' is this environment's"
+    )
     chosen = parser.parse_args(arguments)
     _, most = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if chosen.memlock is not None and most != resource.RLIM_INFINITY and chosen.memlock > most:
@@ -187,9 +200,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = [*programs.get(chosen.command[0], chosen.command[:1]), *chosen.command[1:]]
     seccomp = None
     if not chosen.no_seccomp:
-        seccomp = converted(json.loads(chosen.profile.read_text(encoding="utf-8")), refused=chosen.refuse)
+        answer = getattr(errno, chosen.answer) if chosen.answer else None
+        profile = json.loads(chosen.profile.read_text(encoding="utf-8"))
+        seccomp = converted(profile, refused=chosen.refuse, answer=answer)
     config = configuration(
-        command, seccomp, memlock=chosen.memlock, user_namespace=chosen.userns, shown=chosen.show
+        command,
+        seccomp,
+        memlock=chosen.memlock,
+        user_namespace=chosen.userns,
+        processes_only=chosen.subset_pid,
+        shown=chosen.show,
     )
     if chosen.print:
         json.dump(config, sys.stdout, indent=1)

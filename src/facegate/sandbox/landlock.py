@@ -84,9 +84,13 @@ def protections(version: int, probe: Path | None) -> list[Protection]:
         SandboxSetupError: a part that should be in force is not.
     """
     if version < 1:
-        why = "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with)"
+        why = (
+            "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with), or "
+            "a container's filter of system calls refuses it"
+        )
         return [Protection(f"landlock_{part}", "unavailable", why) for part in ("files", "network", "scopes")]
-    found = [Protection("landlock_files", "achieved", f"ABI {version}; {_try_device() if probe is None else _try_file(probe)}")]
+    seen = _try_device() if probe is None else _try_file(probe)
+    found = [Protection("landlock_files", "achieved", f"ABI {version}; {seen}")]
     for part, since, attempt in (("network", 4, _try_bind), ("scopes", 6, _try_signal)):
         if version < since:
             found.append(
@@ -121,7 +125,13 @@ def _try_device() -> str:
 
 
 def _try_bind() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+    try:
+        attempt = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        if error.errno in {errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES}:
+            return "no TCP socket can be made at all (whoever started the worker took them away)"
+        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
+    with attempt:
         try:
             attempt.bind(("127.0.0.1", 0))
         except PermissionError:
