@@ -1,6 +1,7 @@
 """Run this Python environment under an OCI runtime, as a hardened container does.
 
-``python deploy/oci_bundle.py [OPTIONS] -- facegate doctor``. For whoever wants to see what facegate reaches under a container's rules before there is an image. The container is a
+``python deploy/oci_bundle.py [OPTIONS] -- facegate doctor``. For whoever wants to see what facegate reaches under a
+container's rules before there is an image. The container is a
 view of this machine: its ``/usr`` and this environment, read-only, at the same paths; nobody's user ID; no capability;
 no-new-privileges; no network but a loopback; no place to write at all; the system-call profile of Podman, converted
 for the runtime as Podman converts it. No daemon, no image and no registry take part.

@@ -113,12 +113,14 @@ def _core_pattern(proc: Path) -> Finding:
         return Finding("core dumps", "unknown", "core_pattern cannot be read")
     soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
     if pattern.startswith("|"):
+        if soft == 1:
+            return Finding("core dumps", "good", "a program takes core dumps, but the worker's limit of 1 byte stops it")
         detail = "a program takes core dumps, which ignores a limit of 0; the child's limit is 1 byte for that reason"
-        return Finding("core dumps", "attention", detail, "'sysctl kernel.core_pattern=core' for the worker's own sake")
-    if soft != 0:
+        return Finding("core dumps", "attention", detail, "'ulimit -c 1' or systemd's LimitCORE=1 for the worker itself")
+    if soft not in {0, 1}:
         detail = "the worker itself may write a core file (the child may not, and the arena is left out)"
-        return Finding("core dumps", "attention", detail, "'ulimit -c 0' or systemd's LimitCORE=0 for the worker")
-    return Finding("core dumps", "good", "the worker's limit is 0, and no program takes dumps")
+        return Finding("core dumps", "attention", detail, "'ulimit -c 1' or systemd's LimitCORE=1 for the worker")
+    return Finding("core dumps", "good", f"the worker's limit is {soft}, and no program takes dumps")
 
 
 def _ptrace_scope(proc: Path) -> Finding:

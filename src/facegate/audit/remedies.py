@@ -20,7 +20,7 @@ REMEDIES: Final[dict[str, str]] = {
     "parent_death": "Linux; nothing in between that refuses prctl(PR_SET_PDEATHSIG)",
     "no_new_privs": "Linux 3.5 or later",
     "not_dumpable": "nothing in between that refuses prctl(PR_SET_DUMPABLE)",
-    "core_limit": "nothing in between that refuses setrlimit(2)",
+    "core_limit": "a hard limit of 1 byte instead of 0: LimitCORE=1, docker run --ulimit core=1, 'ulimit -c 1'",
     "file_size_limit": "nothing in between that refuses setrlimit(2)",
     "open_files_limit": "nothing in between that refuses setrlimit(2)",
     "landlock_files": f"Linux 5.13 or later with {_LANDLOCK}",
