@@ -31,6 +31,7 @@ cat >"$work/units/facegate-worker.service.d/trial.conf" <<UNIT
 [Unit]
 SuccessAction=exit-force
 FailureAction=exit-force
+FailureActionExitStatus=1
 [Service]
 Type=oneshot
 ProtectHome=tmpfs
@@ -80,7 +81,8 @@ INNER
 echo $$ >"$group/cgroup.procs"
 # The first process logs to a console, which has to be a terminal.
 timeout -s KILL 120 script -qec "unshare --mount --pid --fork --kill-child --ipc --uts --net --cgroup \
-    bash '$work/inner' '$work' $shown $script $*" "$work/log" </dev/null >/dev/null || true
+    bash '$work/inner' '$work' $shown $script $*" "$work/log" </dev/null >/dev/null && code=0 || code=$?
 echo $$ >"$groups/cgroup.procs"
 cat "$work/log" >&2
 cat "$work/out/out"
+exit "$code"
