@@ -1,6 +1,7 @@
 """Run a command on a poorer host: ``python restricted.py [--memlock BYTES] [--refuse CALL:ERRNO]... -- COMMAND``.
 
-``--refuse-family NUMBER`` refuses sockets of one family, as systemd's RestrictAddressFamilies= does.
+``--core BYTES`` is the core limit; ``--refuse-family NUMBER`` refuses sockets of one family, as systemd does with
+RestrictAddressFamilies=.
 
 The limit binds root too, because CAP_IPC_LOCK is given up for good; refused calls are answered by a filter like a
 container's. Everything that the command starts inherits both.
@@ -68,6 +69,7 @@ def refuse(calls: dict[int, int], families: list[int]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--memlock", type=int)
+    parser.add_argument("--core", type=int)
     parser.add_argument("--refuse", action="append", default=[])
     parser.add_argument("--refuse-family", action="append", type=int, default=[])
     parser.add_argument("command", nargs="+")
@@ -75,6 +77,8 @@ def main() -> None:
     if chosen.memlock is not None:
         give_up_locking()
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (chosen.memlock, chosen.memlock))
+    if chosen.core is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (chosen.core, chosen.core))
     if chosen.refuse or chosen.refuse_family:
         pairs = [each.split(":") for each in chosen.refuse]
         refuse({NUMBERS[machine()][name]: getattr(errno, answer) for name, answer in pairs}, chosen.refuse_family)

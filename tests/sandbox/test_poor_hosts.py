@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from facegate.memory.secret import secret_memory
+from facegate.sandbox.limits import core_limit
 
 RESTRICTED = Path(__file__).parents[1] / "restricted.py"
 SMALL = 64 << 10
@@ -148,3 +149,32 @@ def test_a_host_without_tcp_is_sealed_still(picture: Path) -> None:
     assert answer.get("level") == "sealed", answer
     assert protection(answer, "landlock_network") == ("achieved", protection(answer, "landlock_network")[1])
     assert "no TCP socket can be made" in protection(answer, "landlock_network")[1]
+
+
+def test_a_hard_core_limit_of_0_is_no_obstacle_where_no_program_takes_dumps(picture: Path) -> None:
+    """``LimitCORE=0`` or ``ulimit -Hc 0``: the 1 byte that the child would have is out of reach for who is not root."""
+    if Path("/proc/sys/kernel/core_pattern").read_text(encoding="utf-8").startswith("|"):
+        pytest.skip("a kernel.core_pattern that names no program")
+    answer = work(picture, {"level": "sealed"}, "--core", "0")
+    assert answer.get("level") == "sealed", answer
+    assert protection(answer, "core_limit")[0] == "achieved"
+
+
+@pytest.mark.parametrize(
+    ("limit", "pattern", "state", "words"),
+    [
+        (1, "|/usr/lib/systemd-coredump %P", "achieved", "1 byte"),
+        (1, None, "achieved", "1 byte"),
+        (0, "core", "achieved", "0 bytes, and no program"),
+        (0, "|/usr/lib/systemd-coredump %P", "unavailable", "LimitCORE=1"),
+        (0, None, "unavailable", "LimitCORE=1"),
+    ],
+)
+def test_a_core_limit_of_0_is_worth_nothing_to_a_program_that_takes_dumps(
+    tmp_path: Path, limit: int, pattern: str | None, state: str, words: str
+) -> None:
+    path = tmp_path / "core_pattern"
+    if pattern is not None:
+        path.write_text(pattern, encoding="utf-8")
+    found = core_limit(limit, path)
+    assert (found.state, words in found.detail) == (state, True), found
