@@ -8,7 +8,7 @@
 # has, since raising one takes CAP_SYS_RESOURCE.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-python=$1
+python=$(realpath -s "$1")
 shift
 options=()
 while [ "$1" != -- ]; do options+=("$1"); shift; done

@@ -9,7 +9,7 @@
 # is no journal. Folders of home and of /tmp that the environment lies in are shown, read-only.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-python=$1 script=$(realpath "$2")
+python=$(realpath -s "$1") script=$(realpath "$2")
 shift 2
 groups=$(findmnt -n -o TARGET -t cgroup2 | head -n1)
 [ -n "$groups" ] || { echo "try-systemd.sh: control groups of version 2 are not mounted" >&2; exit 2; }
