@@ -65,7 +65,10 @@ def _kernel() -> Finding:
     version = landlock.abi()
     detail = f"Linux {platform.release()} on {platform.machine()}; Landlock ABI {version or 'none'}"
     if version < 6:
-        remedy = "Linux 6.12 or later, built with CONFIG_SECURITY_LANDLOCK and 'landlock' in lsm= (Landlock ABI 6)"
+        remedy = (
+            "Linux 6.12 or later, built with CONFIG_SECURITY_LANDLOCK and 'landlock' in lsm= (Landlock ABI 6); in a "
+            "container also a seccomp profile that allows landlock_*"
+        )
         return Finding("kernel", "attention", detail, remedy)
     return Finding("kernel", "good", detail)
 
@@ -84,7 +87,7 @@ def _lock_limit() -> Finding:
 def _swap(proc: Path, sys: Path) -> Iterator[Finding]:
     text = _read(proc / "swaps")
     if text is None:
-        yield Finding("swap", "unknown", "/proc/swaps cannot be read")
+        yield from (Finding(name, "unknown", "/proc/swaps cannot be read") for name in ("swap", "zram"))
         return
     devices = [line.split()[0] for line in text.splitlines()[1:]]
     on_disk = [each for each in devices if not Path(each).name.startswith("zram")]

@@ -31,6 +31,7 @@ def host(tmp_path: Path, **files: str) -> dict[str, Finding]:
         ("swap", {"proc__swaps": SWAPS + "/dev/sda2 partition 1 0 -2\n"}, "attention", "1 swap areas on disk"),
         ("swap", {"proc__swaps": SWAPS + "/dev/zram0 partition 1 0 -2\n"}, "good", "no swap on disk"),
         ("swap", {}, "unknown", "cannot be read"),
+        ("zram", {}, "unknown", "cannot be read"),
         ("zram", {"proc__swaps": SWAPS + "/dev/zram0 partition 1 0 -2\n"}, "good", "in memory only"),
         ("zram", {"proc__swaps": SWAPS, "sys__block__zram0__backing_dev": "/dev/sdb1"}, "attention", "zram0"),
         ("zram", {"proc__swaps": SWAPS, "sys__block__zram0__backing_dev": "none"}, "good", "not in use"),
