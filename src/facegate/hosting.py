@@ -112,15 +112,25 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
 def _secret_arenas(policy: Policy) -> bool:
     """Whether geometry goes to secret memory: where the host has it, unless the policy goes no higher than `process`.
 
+    What is tried is what the policy keeps locked: the arenas of all spares and of one request, two maps each, that
+    one's windows, which are maps of their own, and the share that media may take. With less, a request would open and
+    expose nothing.
+
     Raises:
         LockLimitError: the policy insists on it, and the limit has no room for it.
     """
-    from facegate.memory.arena import new_arena  # noqa: PLC0415
+    from facegate.memory.arena import ARENA_BYTES  # noqa: PLC0415
+    from facegate.memory.locks import MEDIA_SHARE, lock_limit  # noqa: PLC0415
+    from facegate.memory.secret import SecretRegion  # noqa: PLC0415
 
     if policy.ceiling != "sealed":
         return False
     try:
-        new_arena(secret=True).close()
+        limit = lock_limit()
+        arenas = ARENA_BYTES * (policy.spares + 1) + ARENA_BYTES // 2
+        # More than the arenas themselves the share need not be: the limit is then more than twice what they take.
+        media = 0 if limit is None else min(limit // MEDIA_SHARE, arenas) // 2
+        SecretRegion("trial", arenas + media).close()
     except LockLimitError:
         if policy.level == "sealed" and "secret_memory" not in policy.waivers:
             raise

@@ -27,8 +27,11 @@ WITHOUT_LIMIT = (
 )
 # The ABI is told, but nothing is applied.
 WITHOUT_LANDLOCK = "from facegate.sandbox import landlock\nlandlock.restrict = lambda: 7\n"
+# What a container whose file system is read-only all through comes to.
+NOWHERE_TO_WRITE = "from facegate.sandbox import confine\nconfine._probe = lambda: None\n"
 SABOTAGE = {
     "landlock": (WITHOUT_LANDLOCK, "a file could still be created"),
+    "landlock_nowhere": (NOWHERE_TO_WRITE + WITHOUT_LANDLOCK, "the null device could still be opened for writing"),
     "landlock_network": (
         "from facegate.sandbox import landlock\nlandlock._NET_BY_ABI = {}\n",
         "port could still be bound",
@@ -106,6 +109,16 @@ def test_a_kernel_without_landlock_is_reported_and_no_error() -> None:
     for part in ("files", "network", "scopes"):
         assert found[f"landlock_{part}"][0] == "unavailable"
         assert "Landlock" in found[f"landlock_{part}"][1]
+
+
+def test_landlock_is_tried_also_where_no_file_can_be_made() -> None:
+    from facegate.sandbox import landlock
+
+    if landlock.abi() < 1:
+        pytest.skip("Landlock")
+    state, detail = confined(NOWHERE_TO_WRITE)["landlock_files"]
+    assert state == "achieved"
+    assert "null device" in detail
 
 
 def test_an_older_landlock_says_which_version_is_needed() -> None:

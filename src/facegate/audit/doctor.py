@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
 from facegate.audit.host import Finding, findings
 from facegate.audit.remedies import REMEDIES
-from facegate.errors import FacegateError
+from facegate.errors import FacegateError, ProtectionError
 from facegate.hosting import Facts, start
 from facegate.levels import hold_against, level_of, needed
 from facegate.memory.regions import LINUX
 from facegate.policy import Policy
 from facegate.protections import TABLE, Level, Protection
+
+_NOT_TRIED: Final = "not tried, since no child could be started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,8 @@ class Diagnosis:
         level: the level that this host reaches.
         protections: every one, in the order of the table.
         host: settings of the host around it.
-        obstacle: why nothing could be started at all, or None.
+        obstacle: why no child could be started, or None.
+        opens: whether a gate opens at any level.
     """
 
     wanted: Level
@@ -32,12 +35,13 @@ class Diagnosis:
     protections: list[Protection]
     host: list[Finding]
     obstacle: str | None = None
+    opens: bool = True
 
     @property
     def reached(self) -> bool:
         """Whether a gate with this policy would open here, as far as levels decide it."""
         missing = {each.name for each in self.protections if each.state == "unavailable"}
-        return not missing & needed(self.wanted) and self.obstacle is None
+        return not missing & needed(self.wanted) and self.opens
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -71,11 +75,23 @@ def examine(policy: Policy) -> Diagnosis:
         policy: whose level, ceiling and waivers count; nothing else of it does.
     """
     seen: list[Facts] = []
-    lenient = Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=0)
+    inline = Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=policy.spares)
     obstacle = None
+    opens = True
     try:
-        start(lenient, seen.append).close()
+        try:
+            # Insisting on a child, so that what keeps one from starting is told; inline stands in only then.
+            child = inline if policy.ceiling == "inline" else replace(inline, level="process")
+            start(child, seen.append).close()
+        except ProtectionError as error:
+            obstacle = error.reason
+            start(inline, seen.append).close()
     except (FacegateError, OSError) as error:
         obstacle = str(error)
-    entries = hold_against(lenient, seen[-1].protections if seen else [])
-    return Diagnosis(policy.level, level_of(entries), entries, findings() if LINUX else [], obstacle)
+        opens = False
+    found = list(seen[-1].protections) if seen else []
+    if obstacle is not None:
+        known = {each.name for each in found}
+        found += [Protection(name, "unavailable", _NOT_TRIED) for name in TABLE if name not in known]
+    entries = hold_against(inline, found)
+    return Diagnosis(policy.level, level_of(entries), entries, findings() if LINUX else [], obstacle, opens)

@@ -65,7 +65,10 @@ def _kernel() -> Finding:
     version = landlock.abi()
     detail = f"Linux {platform.release()} on {platform.machine()}; Landlock ABI {version or 'none'}"
     if version < 6:
-        remedy = "Linux 6.12 or later, built with CONFIG_SECURITY_LANDLOCK and 'landlock' in lsm= (Landlock ABI 6)"
+        remedy = (
+            "Linux 6.12 or later, built with CONFIG_SECURITY_LANDLOCK and 'landlock' in lsm= (Landlock ABI 6); in a "
+            "container also a seccomp profile that allows landlock_*"
+        )
         return Finding("kernel", "attention", detail, remedy)
     return Finding("kernel", "good", detail)
 
@@ -84,7 +87,7 @@ def _lock_limit() -> Finding:
 def _swap(proc: Path, sys: Path) -> Iterator[Finding]:
     text = _read(proc / "swaps")
     if text is None:
-        yield Finding("swap", "unknown", "/proc/swaps cannot be read")
+        yield from (Finding(name, "unknown", "/proc/swaps cannot be read") for name in ("swap", "zram"))
         return
     devices = [line.split()[0] for line in text.splitlines()[1:]]
     on_disk = [each for each in devices if not Path(each).name.startswith("zram")]
@@ -113,12 +116,18 @@ def _core_pattern(proc: Path) -> Finding:
         return Finding("core dumps", "unknown", "core_pattern cannot be read")
     soft, _ = resource.getrlimit(resource.RLIMIT_CORE)
     if pattern.startswith("|"):
+        if soft == 1:
+            return Finding(
+                "core dumps", "good", "a program takes core dumps, but the worker's limit of 1 byte stops it"
+            )
         detail = "a program takes core dumps, which ignores a limit of 0; the child's limit is 1 byte for that reason"
-        return Finding("core dumps", "attention", detail, "'sysctl kernel.core_pattern=core' for the worker's own sake")
-    if soft != 0:
+        return Finding(
+            "core dumps", "attention", detail, "'ulimit -c 1' or systemd's LimitCORE=1 for the worker itself"
+        )
+    if soft not in {0, 1}:
         detail = "the worker itself may write a core file (the child may not, and the arena is left out)"
-        return Finding("core dumps", "attention", detail, "'ulimit -c 0' or systemd's LimitCORE=0 for the worker")
-    return Finding("core dumps", "good", "the worker's limit is 0, and no program takes dumps")
+        return Finding("core dumps", "attention", detail, "'ulimit -c 1' or systemd's LimitCORE=1 for the worker")
+    return Finding("core dumps", "good", f"the worker's limit is {soft}, and no program takes dumps")
 
 
 def _ptrace_scope(proc: Path) -> Finding:
@@ -149,23 +158,46 @@ def _hibernation(sys: Path) -> Finding:
 
 
 def _cgroup(proc: Path, sys: Path) -> Iterator[Finding]:
-    """Limits of the control group, version 1 or 2: a child that meets one is killed, and the receipt says so."""
+    """Limits of the control groups, version 1 or 2: a child that meets one is killed, and the receipt says so."""
     groups = {}
     for line in (_read(proc / "self/cgroup") or "").splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
-            groups[controller] = path.lstrip("/")
+            groups[controller] = path.strip("/")
     root = sys / "fs/cgroup"
-    for name, unified, first, limits in (
-        ("cgroup memory", "memory.max", "memory/{}/memory.limit_in_bytes", "memory"),
-        ("cgroup processes", "pids.max", "pids/{}/pids.max", "processes"),
-        ("cgroup swap", "memory.swap.max", "memory/{}/memory.memsw.limit_in_bytes", "memory and swap"),
+    killed, refused = "bytes; a child beyond it is killed", "processes and threads; beyond it no request opens"
+    # Version 1 limits memory and swap together, version 2 swap by itself.
+    for name, files in (
+        ("cgroup memory", (("", "memory.max", killed), ("memory", "memory.limit_in_bytes", killed))),
+        ("cgroup processes", (("", "pids.max", refused), ("pids", "pids.max", refused))),
+        (
+            "cgroup swap",
+            (
+                ("", "memory.swap.max", "bytes of swap"),
+                ("memory", "memory.memsw.limit_in_bytes", "bytes of memory and swap"),
+            ),
+        ),
     ):
-        old = first.format(groups.get(first.partition("/")[0], "")).replace("//", "/")
-        value = _read(root / groups.get("", "") / unified) or _read(root / old)
-        if value is None:
+        limits = [
+            (limit, meaning)
+            for controller, file, meaning in files
+            for limit in _limits(root / controller, groups.get(controller, ""), file)
+        ]
+        if not limits:
             yield Finding(name, "unknown", "no control group limits it, or its files are not visible here")
-        elif value == "max" or (value.isdigit() and int(value) >= 1 << 60):
+        elif all(limit is None for limit, _ in limits):
             yield Finding(name, "good", "no limit")
         else:
-            yield Finding(name, "good", f"at most {value} ({limits}); a child beyond it is killed, as its receipt says")
+            least, meaning = min((limit, meaning) for limit, meaning in limits if limit is not None)
+            yield Finding(name, "good", f"at most {least} {meaning}")
+
+
+def _limits(root: Path, group: str, file: str) -> list[int | None]:
+    """What a group and those around it allow; None stands for no limit.
+
+    A container may see its own group as the root while the path is the host's: what is not there is passed over.
+    """
+    own = Path(group)
+    texts = [_read(root / each / file) for each in (own, *own.parents)]
+    found = [text for text in texts if text is not None]
+    return [int(text) if text.isdigit() and int(text) < 1 << 60 else None for text in found]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-_LANDLOCK = "CONFIG_SECURITY_LANDLOCK=y and 'landlock' in the kernel parameter lsm="
+_LANDLOCK = (
+    "CONFIG_SECURITY_LANDLOCK=y and 'landlock' in the kernel parameter lsm=; "
+    "in a container, a seccomp profile that allows landlock_*"
+)
 _LOCK = "'ulimit -l unlimited', systemd's LimitMEMLOCK=infinity, or docker run --ulimit memlock=-1"
 _SECCOMP = "CONFIG_SECCOMP_FILTER=y; in a container, a profile that allows seccomp(2), as those of Docker and Podman do"
 
@@ -17,14 +20,17 @@ REMEDIES: Final[dict[str, str]] = {
     "parent_death": "Linux; nothing in between that refuses prctl(PR_SET_PDEATHSIG)",
     "no_new_privs": "Linux 3.5 or later",
     "not_dumpable": "nothing in between that refuses prctl(PR_SET_DUMPABLE)",
-    "core_limit": "nothing in between that refuses setrlimit(2)",
+    "core_limit": "a hard limit of 1 byte instead of 0: LimitCORE=1, docker run --ulimit core=1, 'ulimit -c 1'",
     "file_size_limit": "nothing in between that refuses setrlimit(2)",
     "open_files_limit": "nothing in between that refuses setrlimit(2)",
-    "landlock_files": f"Linux 5.13 or later with {_LANDLOCK}; in a container, a seccomp profile that allows landlock_*",
+    "landlock_files": f"Linux 5.13 or later with {_LANDLOCK}",
     "seccomp": _SECCOMP,
     "silence": "a /dev/null that can be opened",
     "heap_overwritten": "glibc 2.26 or later; musl has no such setting",
-    "secret_memory": "Linux 5.14 or later with CONFIG_SECRETMEM=y; before 6.5 also the parameter secretmem.enable=1",
+    "secret_memory": (
+        "Linux 5.14 or later with CONFIG_SECRETMEM=y, before 6.5 also the parameter secretmem.enable=1; in a "
+        f"container, a seccomp profile that allows memfd_secret; room in the lock limit: {_LOCK}"
+    ),
     "arena_guarded": "a lock limit and address space that leave room for two pages more",
     "arena_unmerged": "nothing in between that refuses madvise(2)",
     "landlock_network": f"Linux 6.7 or later (Landlock ABI 4) with {_LANDLOCK}",

@@ -60,7 +60,7 @@ def _show(found: Diagnosis) -> None:
         lines.add_row(Text(setting.verdict, _STYLES.get(setting.verdict, "")), setting.name, text)
     Console().print(lines)
     if found.obstacle is not None:
-        click.echo(f"nothing could be started: {found.obstacle}")
+        click.echo(f"no child could be started: {found.obstacle}")
     verdict = "reached" if found.reached else "not reached"
     click.echo(f"level: {found.level}; the least that was asked for, {found.wanted}, is {verdict}")
 

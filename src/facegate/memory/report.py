@@ -113,7 +113,10 @@ def _secret(arena: Region) -> Protection:
         return Protection("secret_memory", "achieved", "memfd_secret")
     found = secret_memory(arena.size)
     if found.state == "achieved":
-        return Protection("secret_memory", "unavailable", "the host has it, but the arena is not in it")
+        why = (
+            "the host has it, but the arena is not in it: the policy left it out, or the lock limit has no room for all"
+        )
+        return Protection("secret_memory", "unavailable", why)
     return found
 
 

@@ -105,9 +105,17 @@ def _reason(error: OSError) -> str:
         return "the container's filter of system calls refuses memfd_secret; its profile must allow it."
     if error.errno != errno.ENOSYS:
         return f"memfd_secret failed: {os.strerror(error.errno or 0)}."
-    if "secretmem.enable=0" in Path("/proc/cmdline").read_text(encoding="utf-8", errors="replace").split():
+    if "secretmem.enable=0" in _command_line():
         return "the kernel's command line has secretmem.enable=0; take that away."
     return (
         "the kernel has no memfd_secret: that takes Linux 5.14 built with CONFIG_SECRETMEM, before 6.5 also "
         "secretmem.enable=1 on its command line, and a container whose filter allows it."
     )
+
+
+def _command_line() -> list[str]:
+    """What the kernel was booted with; empty where procfs shows processes alone (``subset=pid``)."""
+    try:
+        return Path("/proc/cmdline").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return []

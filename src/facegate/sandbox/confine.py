@@ -25,8 +25,7 @@ def confine(budget: Budget) -> list[Protection]:
     Raises:
         SandboxSetupError: one of them did not take.
     """
-    # Asked now, because finding a temporary directory writes to it.
-    probe = Path(tempfile.gettempdir()) / f"facegate-probe-{secrets.token_hex(8)}"
+    probe = _probe()  # asked now, because finding a folder that can be written to writes to it
     found = [heap.protection(), namespace.leave_network()]
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     found += limits.limit_zygote(budget)
@@ -40,6 +39,14 @@ def confine(budget: Budget) -> list[Protection]:
         Protection("no_new_privs", "achieved", "PR_GET_NO_NEW_PRIVS 1, no capability held"),
         Protection("not_dumpable", "achieved", "PR_GET_DUMPABLE 0"),
     ]
+
+
+def _probe() -> Path | None:
+    """A path where a file could be made, or None: a container's file system may be read-only all through."""
+    try:
+        return Path(tempfile.gettempdir()) / f"facegate-probe-{secrets.token_hex(8)}"
+    except FileNotFoundError:
+        return None
 
 
 def bind_to_parent(parent: int) -> bool:

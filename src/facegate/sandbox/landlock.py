@@ -72,20 +72,25 @@ def restrict() -> int:
     return version
 
 
-def protections(version: int, probe: Path) -> list[Protection]:
+def protections(version: int, probe: Path | None) -> list[Protection]:
     """What is in force after `restrict`. Landlock cannot be asked, so each part is tried; nothing is left behind.
 
     Args:
         version: what `restrict` returned.
-        probe: a path that did not exist and could have been made before.
+        probe: a path that did not exist and could have been made before; None where nothing could be made anywhere. The
+            null device is tried then, which could be opened for writing before, also on a read-only file system.
 
     Raises:
         SandboxSetupError: a part that should be in force is not.
     """
     if version < 1:
-        why = "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with)"
+        why = (
+            "the kernel has no Landlock (Linux 5.13, and 'landlock' among the security modules it was booted with), or "
+            "a container's filter of system calls refuses it"
+        )
         return [Protection(f"landlock_{part}", "unavailable", why) for part in ("files", "network", "scopes")]
-    found = [Protection("landlock_files", "achieved", f"ABI {version}; {_try_file(probe)}")]
+    seen = _try_device() if probe is None else _try_file(probe)
+    found = [Protection("landlock_files", "achieved", f"ABI {version}; {seen}")]
     for part, since, attempt in (("network", 4, _try_bind), ("scopes", 6, _try_signal)):
         if version < since:
             found.append(
@@ -108,8 +113,25 @@ def _try_file(path: Path) -> str:
     raise SandboxSetupError("Landlock is applied, but a file could still be created.")
 
 
+def _try_device() -> str:
+    try:
+        descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.EACCES:
+            return "opening the null device for writing was refused (no folder here can be written to)"
+        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
+    os.close(descriptor)
+    raise SandboxSetupError("Landlock is applied, but the null device could still be opened for writing.")
+
+
 def _try_bind() -> str:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as attempt:
+    try:
+        attempt = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        if error.errno in {errno.EAFNOSUPPORT, errno.EPERM, errno.EACCES}:
+            return "no TCP socket can be made at all (whoever started the worker took them away)"
+        raise SandboxSetupError("The probe for Landlock failed for a reason of its own.") from None
+    with attempt:
         try:
             attempt.bind(("127.0.0.1", 0))
         except PermissionError:

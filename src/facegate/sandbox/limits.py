@@ -14,10 +14,11 @@ from facegate.sandbox.budget import Budget
 CORE_LIMIT: Final = 1
 OPEN_FILES: Final = 64
 _FIXED: Final = (
-    ("core_limit", resource.RLIMIT_CORE, CORE_LIMIT, "RLIMIT_CORE 1 byte"),
-    ("file_size_limit", resource.RLIMIT_FSIZE, 0, "RLIMIT_FSIZE 0 bytes"),
-    ("open_files_limit", resource.RLIMIT_NOFILE, OPEN_FILES, f"RLIMIT_NOFILE {OPEN_FILES}"),
+    ("core_limit", resource.RLIMIT_CORE, CORE_LIMIT),
+    ("file_size_limit", resource.RLIMIT_FSIZE, 0),
+    ("open_files_limit", resource.RLIMIT_NOFILE, OPEN_FILES),
 )
+_CORE_PATTERN: Final = Path("/proc/sys/kernel/core_pattern")
 
 
 def limit_zygote(budget: Budget) -> list[Protection]:
@@ -27,17 +28,36 @@ def limit_zygote(budget: Budget) -> list[Protection]:
         SandboxSetupError: the kernel did not keep one.
     """
     # RLIMIT_AS counts what is mapped, so what the zygote has mapped by now, libraries above all, comes on top.
-    space = address_space() + budget.memory
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    if most != resource.RLIM_INFINITY:
-        space = min(space, most)
-    wanted = (*_FIXED, ("address_space_limit", resource.RLIMIT_AS, space, f"RLIMIT_AS {space >> 20} MiB"))
-    for _, which, value, _ in wanted:
-        resource.setrlimit(which, (value, value))
+    space = _lower(resource.RLIMIT_AS, address_space() + budget.memory)
+    core, size, files = [_lower(which, most) for _, which, most in _FIXED]
     check_zygote()
     if resource.getrlimit(resource.RLIMIT_AS) != (space, space):
         raise SandboxSetupError("The kernel did not keep the limit address_space_limit.")
-    return [Protection(name, "achieved", detail) for name, _, _, detail in wanted]
+    return [
+        core_limit(core, _CORE_PATTERN),
+        Protection("file_size_limit", "achieved", f"RLIMIT_FSIZE {size} bytes"),
+        Protection("open_files_limit", "achieved", f"RLIMIT_NOFILE {files}"),
+        Protection("address_space_limit", "achieved", f"RLIMIT_AS {space >> 20} MiB"),
+    ]
+
+
+def core_limit(limit: int, pattern: Path) -> Protection:
+    """What a core limit that is in force is worth.
+
+    Args:
+        limit: bytes; 0 where whoever started the worker made that the most, so that 1 is out of reach.
+        pattern: of kernel.core_pattern.
+    """
+    if limit == CORE_LIMIT:
+        return Protection("core_limit", "achieved", "RLIMIT_CORE 1 byte")
+    try:
+        piped = pattern.read_text(encoding="utf-8", errors="replace").startswith("|")
+    except OSError:
+        piped = True  # not known, so not claimed
+    if not piped:
+        return Protection("core_limit", "achieved", "RLIMIT_CORE 0 bytes, and no program takes dumps")
+    why = "the worker's hard limit is 0, which a program that takes dumps ignores; it takes 1, LimitCORE=1 for example"
+    return Protection("core_limit", "unavailable", why)
 
 
 def check_zygote() -> None:
@@ -46,11 +66,20 @@ def check_zygote() -> None:
     Raises:
         SandboxSetupError: one is not in force.
     """
-    for name, which, value, _ in _FIXED:
-        if resource.getrlimit(which) != (value, value):
+    for name, which, most in _FIXED:
+        soft, hard = resource.getrlimit(which)
+        if soft != hard or not 0 <= hard <= most:  # no limit is a negative number
             raise SandboxSetupError(f"The kernel did not keep the limit {name}.")
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
         raise SandboxSetupError("The kernel did not keep the limit address_space_limit.")
+
+
+def _lower(which: int, most: int) -> int:
+    """Set a limit for good; where the hard limit is less already, that stays, since only root may raise it."""
+    _, hard = resource.getrlimit(which)
+    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (value, value))
+    return value
 
 
 def limit_child(budget: Budget) -> None:
@@ -61,7 +90,9 @@ def limit_child(budget: Budget) -> None:
     Raises:
         SandboxSetupError: the kernel did not keep it.
     """
-    wanted = (budget.cpu, budget.cpu + 1)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    most = budget.cpu + 1 if hard == resource.RLIM_INFINITY else min(budget.cpu + 1, hard)
+    wanted = (min(budget.cpu, most), most)
     resource.setrlimit(resource.RLIMIT_CPU, wanted)
     if resource.getrlimit(resource.RLIMIT_CPU) != wanted:
         raise SandboxSetupError("The kernel did not keep the limit cpu_limit.")

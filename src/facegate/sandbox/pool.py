@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 
-from facegate.errors import FacegateError, RequestClosedError
+from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
 from facegate.memory.report import arena_protections
 from facegate.sandbox.budget import Budget
@@ -15,6 +15,7 @@ from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote
 
 _PATIENCE = 0.015  # seconds
+_MAKING_SECONDS = 15.0
 
 
 class SparePool:
@@ -44,6 +45,7 @@ class SparePool:
         self._zygote_guard = threading.Lock()
         self._spares: deque[Child] = deque()
         self._changed = threading.Condition()
+        self._making = False  # a spare, whose arena is locked already; guarded by `_changed`
         self._closing = threading.Event()
         self._refiller = threading.Thread(target=self._refill, name="facegate-spares", daemon=True)
         if size:
@@ -60,7 +62,20 @@ class SparePool:
             if child.alive:
                 return child
             discard(child)
-        return self.zygote().fork(warm=False)
+        try:
+            return self.zygote().fork(warm=False)
+        except LockLimitError:
+            # Below a small lock limit the arena of the spare in the making may be what this one has no room beside.
+            child = self._finished()
+            if child is None:
+                raise
+            return child
+
+    def _finished(self) -> Child | None:
+        """The spare that is being made, once it is ready; None if there is none."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._spares or not self._making, _MAKING_SECONDS)
+            return self._spares.popleft() if self._spares else None
 
     def zygote(self) -> Zygote:
         """The zygote; a new one if the last has died."""
@@ -115,12 +130,15 @@ class SparePool:
                     pass
                 if self._closing.is_set():
                     return
+                self._making = True
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
             with suppress(FacegateError, OSError):
                 child = self.zygote().fork(warm=True)
             with self._changed:
+                self._making = False
                 if child is None:
+                    self._changed.notify_all()
                     self._changed.wait(1.0)
                 elif self._closing.is_set():
                     discard(child)

@@ -6,6 +6,7 @@ and the budget of a child. It stays single-threaded, never sees a request's data
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import select
@@ -46,7 +47,7 @@ def main(control: socket.socket, budget: Budget, make: Callable[[], Loaded]) -> 
         budget: what each child may use.
         make: makes the workbench; nothing is loaded before.
     """
-    worker = os.pidfd_open(os.getppid())
+    worker = _handle_of_parent()
     if _gone(worker):
         return
     workbench = make()
@@ -119,6 +120,16 @@ def _reap(command: dict[str, Any]) -> str:
     if os.WIFSIGNALED(status):
         return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
     return f"exit {os.waitstatus_to_exitcode(status)}"
+
+
+def _handle_of_parent() -> int:
+    try:
+        return os.pidfd_open(os.getppid())
+    except OSError as error:
+        raise SandboxSetupError(
+            f"pidfd_open failed ({errno.errorcode.get(error.errno or 0, 'unknown')}); it takes Linux 5.3 and, in a "
+            "container, a filter of system calls that allows it."
+        ) from None
 
 
 def _gone(worker: int) -> bool:

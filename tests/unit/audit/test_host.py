@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,7 @@ def host(tmp_path: Path, **files: str) -> dict[str, Finding]:
         ("swap", {"proc__swaps": SWAPS + "/dev/sda2 partition 1 0 -2\n"}, "attention", "1 swap areas on disk"),
         ("swap", {"proc__swaps": SWAPS + "/dev/zram0 partition 1 0 -2\n"}, "good", "no swap on disk"),
         ("swap", {}, "unknown", "cannot be read"),
+        ("zram", {}, "unknown", "cannot be read"),
         ("zram", {"proc__swaps": SWAPS + "/dev/zram0 partition 1 0 -2\n"}, "good", "in memory only"),
         ("zram", {"proc__swaps": SWAPS, "sys__block__zram0__backing_dev": "/dev/sdb1"}, "attention", "zram0"),
         ("zram", {"proc__swaps": SWAPS, "sys__block__zram0__backing_dev": "none"}, "good", "not in use"),
@@ -63,12 +66,88 @@ def host(tmp_path: Path, **files: str) -> dict[str, Finding]:
             "good",
             "no limit",
         ),
+        (
+            "cgroup memory",
+            {
+                "proc__self__cgroup": "0::/workers.slice/worker.service\n",
+                "sys__fs__cgroup__workersDOTslice__memoryDOTmax": "2147483648\n",
+                "sys__fs__cgroup__workersDOTslice__workerDOTservice__memoryDOTmax": "max\n",
+            },
+            "good",
+            "at most 2147483648 bytes",
+        ),
+        (
+            "cgroup memory",
+            {"proc__self__cgroup": "0::/as/the/host/sees/it\n", "sys__fs__cgroup__memoryDOTmax": "1073741824\n"},
+            "good",
+            "at most 1073741824 bytes",
+        ),
+        (
+            "cgroup processes",
+            {"proc__self__cgroup": "8:pids:/a\n0::/\n", "sys__fs__cgroup__pids__a__pidsDOTmax": "512\n"},
+            "good",
+            "at most 512 processes",
+        ),
+        (
+            "cgroup swap",
+            {"proc__self__cgroup": "0::/pod\n", "sys__fs__cgroup__pod__memoryDOTswapDOTmax": "0\n"},
+            "good",
+            "at most 0 bytes of swap",
+        ),
+        (
+            "cgroup swap",
+            {
+                "proc__self__cgroup": "4:cpu,memory:/a\n0::/\n",
+                "sys__fs__cgroup__memory__a__memoryDOTmemswDOTlimit_in_bytes": "1073741824\n",
+            },
+            "good",
+            "at most 1073741824 bytes of memory and swap",
+        ),
+        ("cgroup swap", {}, "unknown", "not visible"),
     ],
 )
 def test_settings(tmp_path: Path, name: str, files: dict[str, str], verdict: str, words: str) -> None:
     finding = host(tmp_path, **files)[name]
     assert (finding.verdict, words in finding.detail) == (verdict, True), finding
     assert bool(finding.remedy) == (verdict == "attention"), "what deserves attention says what to do"
+
+
+# A process's own limits count too; they are set in one that ends.
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from facegate.audit.host import findings
+resource.setrlimit(getattr(resource, sys.argv[2]), (int(sys.argv[3]), int(sys.argv[3])))
+found = {each.name: each for each in findings(Path(sys.argv[1], "proc"), Path(sys.argv[1], "sys"))}
+print(found[sys.argv[4]].verdict, found[sys.argv[4]].detail, found[sys.argv[4]].remedy)
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "limit", "verdict", "words"),
+    [
+        ("core", 0, "good", "is 0, and no program"),
+        ("core", 1, "good", "is 1, and no program"),
+        ("core", 1 << 20, "attention", "LimitCORE=1"),
+        ("|/usr/lib/systemd-coredump", 0, "attention", "LimitCORE=1"),
+        ("|/usr/lib/systemd-coredump", 1, "good", "1 byte stops it"),
+    ],
+)
+def test_core_dumps_of_the_worker(tmp_path: Path, pattern: str, limit: int, verdict: str, words: str) -> None:
+    host(tmp_path, proc__sys__kernel__core_pattern=pattern)
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), "RLIMIT_CORE", str(limit), "core dumps"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith(verdict), said
+    assert words in said
+
+
+@pytest.mark.parametrize(("limit", "verdict"), [(64 << 10, "attention"), (1 << 20, "attention")])
+def test_a_small_lock_limit_deserves_attention(tmp_path: Path, limit: int, verdict: str) -> None:
+    command = [sys.executable, "-c", LIMITED, str(tmp_path), "RLIMIT_MEMLOCK", str(limit), "lock limit"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.startswith(f"{verdict} {limit >> 10} KiB may be locked"), said
+    assert "ulimit -l" in said
+    assert "LimitMEMLOCK=" in said
 
 
 def test_this_host_can_be_examined() -> None:
