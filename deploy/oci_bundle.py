@@ -141,13 +141,12 @@ def configuration(
     }
 
 
-def run(config: dict[str, Any], runtime: str = "crun", **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a container to its end and leave nothing of it.
+def run(config: dict[str, Any], runtime: str = "crun") -> subprocess.CompletedProcess[str]:
+    """Run a container to its end and leave nothing of it; what it said is in the result.
 
     Args:
         config: what `configuration` made.
         runtime: the OCI runtime's command.
-        **options: for `subprocess.run`.
     """
     with tempfile.TemporaryDirectory(prefix="facegate-oci-") as folder:
         bundle = Path(folder)
@@ -157,7 +156,10 @@ def run(config: dict[str, Any], runtime: str = "crun", **options: Any) -> subpro
         (bundle / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
         name = f"facegate-{os.getpid()}-{secrets.token_hex(4)}"
         command = [runtime, "--cgroup-manager=disabled", "--root", str(bundle / "state"), "run", "-b", folder, name]
-        return subprocess.run([*_without_hybrid_groups(), *command], check=False, text=True, **options)
+        # Pipes for all three: the runtime gives what it finds there to the container's user, the terminal or the host's
+        # /dev/null, too.
+        whole = [*_without_hybrid_groups(), *command]
+        return subprocess.run(whole, check=False, text=True, input="", capture_output=True)
 
 
 def _without_hybrid_groups() -> list[str]:
@@ -215,7 +217,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.print:
         json.dump(config, sys.stdout, indent=1)
         return 0
-    return run(config, chosen.runtime).returncode
+    done = run(config, chosen.runtime)
+    sys.stdout.write(done.stdout)
+    sys.stderr.write(done.stderr)
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,16 @@ def diagnosed(*restrictions: str) -> tuple[int, dict[str, Any], set[str]]:
     answer = json.loads(done.stdout)
     missing = {each["name"] for each in answer["protections"] if each["state"] != "achieved"}
     return done.returncode, answer, missing - {"child_memory_locked", "media_locked"}
+
+
+def test_what_is_open_here_stays_ours(tmp_path: Path) -> None:
+    """An OCI runtime gives the files that it finds on its standard descriptors to the container's user."""
+    given = tmp_path / "given"
+    given.touch()
+    command = [sys.executable, str(DEPLOY / "oci_bundle.py"), "--", "python", "-c", ""]
+    with given.open("rb") as source, given.open("ab") as target:
+        subprocess.run(command, stdin=source, stdout=target, stderr=target, check=True, timeout=120)
+    assert given.stat().st_uid == os.getuid()
 
 
 def test_the_container_is_as_poor_as_it_claims() -> None:
