@@ -28,6 +28,7 @@ from facegate.sandbox import landlock, wire
 from facegate.sandbox.host import Zygote
 from facegate.sandbox.seccomp.install import supported
 from tests.sandbox.bench import load
+from tests.sandbox.conftest import BUDGET, ProbeZygote
 
 PROBES = sorted((Path(__file__).parent / "probes").glob("*.py"))
 UNFILTERED = [probe for probe in PROBES if hasattr(load(str(probe)), "UNFILTERED")]
@@ -146,3 +147,25 @@ def test_a_violation_while_nobody_waits_is_found_at_the_end(zygote: Zygote) -> N
     assert eventually(lambda: not child.alive)
     assert child.close() == "violation socket"
     child.arena.close()
+
+
+def test_a_violation_ends_the_request_and_is_on_its_receipt(tmp_path: Path) -> None:
+    import facegate
+
+    with facegate.Gate(facegate.Policy(spares=0)) as gate:
+        gate.pool._zygote.close()
+        gate.pool._zygote = ProbeZygote(BUDGET)
+        command = {"probe": str(PROBES[0].with_name("socket_inet.py")), "scratch": str(tmp_path), "given": {}}
+        with (
+            pytest.raises(ViolationError, match="forbidden system call socket and was killed") as caught,
+            gate.open_request("violation-1", purpose="safety") as request,
+            request._custody.working(),
+        ):
+            request._custody.call(command)
+    assert caught.value.syscall == "socket"
+    receipt = facegate.verify(request.receipt)
+    assert (receipt.outcome, receipt.error, receipt.child_end) == (
+        "child-crashed",
+        "ViolationError",
+        "violation socket",
+    )

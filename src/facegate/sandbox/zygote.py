@@ -1,7 +1,7 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
-Run as ``python -m facegate.sandbox.zygote FD MEMORY CPU`` by `facegate.sandbox.host`: its end of the control channel and
-the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
+Run as ``python -m facegate.sandbox.zygote FD MEMORY CPU`` by `facegate.sandbox.host`: its end of the control channel
+and the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
 """
 
 from __future__ import annotations

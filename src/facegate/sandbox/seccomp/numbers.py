@@ -1,8 +1,8 @@
 """System call numbers by name, for x86_64 and aarch64.
 
 Each list is in the order of the numbers, "-" where a number is unused. From 424 on all architectures share one table.
-Sources: ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h``, which aarch64 uses, of Linux
-6.1; ``scripts/syscall.tbl`` of 6.17 for what came later. A test compares them with the headers of the machine.
+Sources: ``arch/x86/entry/syscalls/syscall_64.tbl`` and ``include/uapi/asm-generic/unistd.h``, which aarch64 uses, of
+Linux 6.1; ``scripts/syscall.tbl`` of 6.17 for what came later. A test compares them with the headers of the machine.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ REFUSED: Final[dict[str, str]] = {
     "no secret outlives the process in a keyring": "add_key request_key keyctl",
     "large surfaces of the kernel with a history of holes": (
         "bpf perf_event_open userfaultfd fanotify_init inotify_init inotify_init1 personality modify_ldt "
-        "lookup_dcookie landlock_create_ruleset landlock_add_rule landlock_restrict_self arch_prctl iopl ioperm remap_file_pages"
+        "lookup_dcookie landlock_create_ruleset landlock_add_rule landlock_restrict_self arch_prctl iopl "
+        "ioperm remap_file_pages"
     ),
     "the host stays as it is": (
         "reboot kexec_load kexec_file_load init_module finit_module delete_module syslog settimeofday clock_settime "
