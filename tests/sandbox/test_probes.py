@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from facegate.errors import ViolationError
 from facegate.sandbox import landlock, wire
 from facegate.sandbox.host import Zygote
 from facegate.sandbox.seccomp.install import supported
+from tests.conftest import eventually
 from tests.sandbox.bench import load
 from tests.sandbox.conftest import BUDGET, ProbeZygote
 
@@ -142,8 +144,6 @@ def test_a_violation_while_nobody_waits_is_found_at_the_end(zygote: Zygote) -> N
         {"probe": str(probe), "scratch": secrets.token_hex(4), "given": {}}, timeout=20, request_id="probe"
     )
     assert answer == {"outcome": "done"}
-    from tests.conftest import eventually
-
     assert eventually(lambda: not child.alive)
     assert child.close() == "violation socket"
     child.arena.close()
@@ -169,3 +169,38 @@ def test_a_violation_ends_the_request_and_is_on_its_receipt(tmp_path: Path) -> N
         "ViolationError",
         "violation socket",
     )
+
+
+def test_a_child_cannot_look_into_another_request(zygote: Zygote) -> None:
+    """Two children are in the same Landlock domain and of the same user: only the missing capability is between them."""
+    one, other = zygote.fork(warm=False), zygote.fork(warm=False)
+    probe = PROBES[0].with_name("open_other_memory.py")
+    command = {"probe": str(probe), "scratch": "/", "given": {"pid": other.pid}}
+    try:
+        assert one.call(command, timeout=20, request_id="sibling") == {"outcome": "EACCES"}
+    finally:
+        for child in (one, other):
+            child.close()
+            child.arena.close()
+
+
+def test_a_stopped_child_ends_with_the_zygote() -> None:
+    """It cannot see its channel close, so it is the parent-death signal that ends it."""
+    made = ProbeZygote(BUDGET)
+    child = made.fork(warm=False)
+    os.kill(child.pid, signal.SIGSTOP)
+    made.close()
+    assert eventually(lambda: not child.alive)
+    assert child.close() == "lost with the zygote"
+    child.arena.close()
+
+
+def test_a_child_sees_no_network(zygote: Zygote) -> None:
+    state = next(each for each in zygote.protections if each.name == "network_namespace")
+    if state.state != "achieved":
+        pytest.skip(f"a network namespace: {state.detail}")
+    child = zygote.fork(warm=False)
+    lines = Path(f"/proc/{child.pid}/net/dev").read_text(encoding="ascii").splitlines()
+    assert [line.partition(":")[0].strip() for line in lines if ":" in line] == ["lo"]
+    child.close()
+    child.arena.close()

@@ -6,6 +6,7 @@ from typing import Any
 import raw
 
 VIOLATES = ("syslog",)
+LACKS = {"EPERM": "CAP_SYSLOG"}
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
