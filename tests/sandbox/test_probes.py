@@ -172,7 +172,7 @@ def test_a_violation_ends_the_request_and_is_on_its_receipt(tmp_path: Path) -> N
 
 
 def test_a_child_cannot_look_into_another_request(zygote: Zygote) -> None:
-    """Two children are in the same Landlock domain and of the same user: only the missing capability is between them."""
+    """Two children share the Landlock domain and the user: only the missing capability is between them."""
     one, other = zygote.fork(warm=False), zygote.fork(warm=False)
     probe = PROBES[0].with_name("open_other_memory.py")
     command = {"probe": str(probe), "scratch": "/", "given": {"pid": other.pid}}
