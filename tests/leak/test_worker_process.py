@@ -6,6 +6,7 @@ import fcntl
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,12 +92,13 @@ def test_nothing_in_the_receipt_comes_from_the_person(report: dict, astronaut: b
     import base64
 
     payloads = [json.loads(base64.b64decode(each["payload"])) for each in json.loads(report["receipt"])["envelopes"]]
-    text = json.dumps(payloads)
+    # Without digests and IDs, which are random here: "512" is in every tenth receipt's.
+    text = re.sub(r"[0-9a-f]{16,}", "", json.dumps(payloads))
     for word in ("512", "JPEG", "width", "landmark_", "boxes", "confidence", 'faces"'):
         assert word not in text.replace("face_landmark", ""), word
     import hashlib
 
-    assert hashlib.sha256(astronaut).hexdigest() not in text
+    assert hashlib.sha256(astronaut).hexdigest() not in json.dumps(payloads)
 
 
 def test_no_growth_over_many_requests(astronaut: bytes) -> None:
