@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from facegate.cli import main
+from facegate.sandbox.seccomp.rules import rules_for
 from fixtures.collection import two_people
 from tests.conftest import encode
 
@@ -63,3 +64,8 @@ def test_links_lead_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).is_file(), target
+
+
+def test_the_readme_counts_the_calls_that_a_child_may_make() -> None:
+    (number,) = re.findall(r"seccomp: (\d+) listed calls", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert int(number) == len(rules_for("child"))
