@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 _LINE: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) ([0-9a-f]+) ([0-9a-f]+):([0-9a-f]+) (\d+)\s*(.*)")
-SECRET: Final = "/secretmem"
+SECRET: Final = "/secretmem"  # noqa: S105 (the kernel's name of it)
 DELETED: Final = " (deleted)"
 # Pages of these are the kernel's own: clocks, which no process stores to.
 KERNELS: Final = frozenset({"[vvar]", "[vvar_vclock]", "[vsyscall]"})

@@ -87,7 +87,7 @@ def distinct(rows: NDArray[Any], desk: Scratch) -> NDArray[np.intp]:
     ordered = desk.array(rows.shape, rows.dtype)
     np.copyto(ordered, rows)
     ordered.sort(axis=1)
-    count = 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    count: NDArray[np.intp] = 1 + np.count_nonzero(ordered[:, 1:] != ordered[:, :-1], axis=1)
     desk.back_to(mark)
     return count
 

@@ -45,7 +45,7 @@ class Places:
         for number in numbers:
             path = f"/proc/{pid}/fd/{number}"
             try:
-                name = os.readlink(path)
+                name = str(Path(path).readlink())
                 there = Path(path).stat()
             except FileNotFoundError:  # closed meanwhile
                 continue

@@ -1,4 +1,4 @@
-"""Sources of bytes for a scan: the memory of a process, and an open file; each read straight into the scanner's buffer."""
+"""Sources of bytes for a scan: the memory of a process, and a file; each read straight into the scanner's buffer."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def _libc() -> ctypes.CDLL:
 class Memory:
     """The memory of a process, this one or another.
 
-    ``process_vm_readv`` reads at almost twice the speed of ``/proc/PID/mem`` (8.5 to 4.9 GiB/s), but not what the process
-    itself may not read; what it leaves, the file is asked for.
+    ``process_vm_readv`` reads at almost twice the speed of ``/proc/PID/mem`` (8.5 to 4.9 GiB/s), but not what the
+    process itself may not read; what it leaves, the file is asked for.
 
     Args:
         pid: of the process.
@@ -74,7 +74,7 @@ class Memory:
         done = max(done, 0)
         while done < target.size:
             try:
-                more = os.preadv(self._fd, [memoryview(target[done:])], address + done)
+                more = os.preadv(self._fd, [target[done:].data], address + done)
             except OSError:
                 if done:
                     return done
@@ -96,7 +96,7 @@ class File:
         done = 0
         while done < target.size:
             try:
-                more = os.preadv(self._fd, [memoryview(target[done:])], address + done)
+                more = os.preadv(self._fd, [target[done:].data], address + done)
             except OSError:
                 if done:
                     return done

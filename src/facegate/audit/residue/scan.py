@@ -37,8 +37,8 @@ def scan(
 ) -> ResidueReport:
     """Look for markers in the memory of processes, in what they have open or mapped, in ``/dev/shm`` and in folders.
 
-    Secret memory, which the kernel reads for nobody, is read through its owner's descriptor, if that is still open in one
-    of the processes and the kernel lends it; then every map of the same memory is explained by it.
+    Secret memory, which the kernel reads for nobody, is read through its owner's descriptor, if that is still open in
+    one of the processes and the kernel lends it; then every map of the same memory is explained by it.
 
     Args:
         pids: of the processes, the worker first; `tree` has all of a worker's. This process may be among them.

@@ -1,9 +1,9 @@
 """One pass over memory for all markers at once, at the speed of memory within a small factor.
 
-Looked at is one word of 8 bytes in every 24: wherever a window of 32 bytes lies, exactly one such word is inside it, and
-all 24 words that this can be are known. A word is multiplied, its upper bits looked up in a table; the few that may be a
-marker's are looked up for certain, and the 32 bytes around them compared under the mask. Nothing is approximate: a hit is
-a window, byte for byte.
+Looked at is one word of 8 bytes in every 24: wherever a window of 32 bytes lies, exactly one such word is inside it,
+and all 24 words that this can be are known. A word is multiplied, its upper bits looked up in a table; the few that may
+be a marker's are looked up for certain, and the 32 bytes around them compared under the mask. Nothing is approximate: a
+hit is a window, byte for byte.
 """
 
 from __future__ import annotations
