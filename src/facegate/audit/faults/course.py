@@ -12,12 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from facegate.audit.faults.cgroup import Cgroup
 from facegate.audit.faults.table import SIGNALS
 from facegate.audit.faults.witness import Witness
-from facegate.memory.arena import ARENA_BYTES
 
 if TYPE_CHECKING:
     from facegate.audit.faults.forks import Forks
@@ -157,23 +154,17 @@ class Course:
 
     def _when_held(self, request: Request, custody: Custody) -> None:
         """Act when the child waits in the stage, which the last byte of its arena tells."""
-        child: Any = custody._child
-        window: Any = custody.open_region(child.arena)
-        try:
-            seen = window.array(np.uint8, (ARENA_BYTES,))
-            until = time.monotonic() + _PATIENCE
-            while not seen[-1] and custody.ending is None and time.monotonic() < until:
-                time.sleep(0.0005)
-            self.fired = bool(seen[-1])
-        finally:
-            del seen
-            custody.close_window(window)
+        witness = self.witness
+        until = time.monotonic() + _PATIENCE
+        while witness is not None and not self.fired and custody.ending is None and time.monotonic() < until:
+            time.sleep(0.0005)
+            self.fired = witness.child_waits()
         if not self.fired:
             self.wrong.append("the child did not reach the stage")
             return
         self._act(request)
         if self.plan.fault == "fork":
-            with child.arena.buffer() as arena:
+            with custody._child.arena.buffer() as arena:
                 arena[-1] = GO_ON
 
     def _act(self, request: Request) -> bool:

@@ -23,7 +23,7 @@ from facegate.audit.faults.killed import kill_workers
 from facegate.audit.faults.plan import Plan, seed_of
 from facegate.audit.faults.processes import Holdings, below, holdings
 from facegate.audit.faults.report import CellResult, FaultReport
-from facegate.audit.faults.search import search
+from facegate.audit.faults.search import Found, search
 from facegate.audit.faults.stand import Stand
 from facegate.audit.faults.witness import collect
 
@@ -155,28 +155,27 @@ def _run_batch(
     for task in tasks:
         task.cell.requests += 1
         _judge(task)
-    left = _left(before)
     found = search({os.getpid(), *below(os.getpid())}, stand.markers)
     report.scans += 1
     orphans = max(0, len(below(os.getpid()) - forks.kept) - before.processes)
     forks.end()
     kept = _let_go(tasks)
-    left += _left(before)
+    left = _left(before)
     for cell in cells:
         cell.residue_bytes += found.bytes
         cell.orphans += orphans
-        _conclude(cell, found.bytes, found.doubt, orphans, [*said.where, *left, *kept])
+        _conclude(cell, found, orphans, [*said.where, *left, *kept])
 
 
-def _conclude(cell: CellResult, residue: int, doubt: str, orphans: int, other: list[str]) -> None:
-    if residue:
-        cell.fail(f"{residue} bytes of the person were found in memory")
+def _conclude(cell: CellResult, found: Found, orphans: int, other: list[str]) -> None:
+    if found.bytes:
+        cell.fail(f"{found.bytes} bytes of the person were found in memory ({found.where})")
     if orphans:
         cell.fail(f"{orphans} processes were left")
     for why in list(dict.fromkeys(other))[:_MOST_TOLD]:
         cell.fail(why)
-    if doubt:
-        cell.doubt(doubt)
+    if found.doubt:
+        cell.doubt(found.doubt)
 
 
 def _run_tasks(tasks: list[_Task], gate: FaultGate, stand: Stand, forks: Forks, threads: int) -> None:

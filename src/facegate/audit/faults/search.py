@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-try:
-    from facegate.audit.residue import Markers, scan
-except ImportError:
-    Markers = scan = None
+from facegate.audit.residue import Markers, scan
+
+WINDOW: Final = 32  # bytes of a hit
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,21 +21,26 @@ class Found:
 
     Attributes:
         bytes: of the person.
+        where: roles of the processes that had them, in words.
         doubt: why not all could be searched; "" if all was.
     """
 
     bytes: int
+    where: str = ""
     doubt: str = ""
 
 
-def markers(landmarks: NDArray[np.float32], embedding: NDArray[np.float32], pixels: NDArray[np.uint8]) -> Any:
+def markers(landmarks: NDArray[np.float32], embedding: NDArray[np.float32], pixels: NDArray[np.uint8]) -> Markers:
     """What to search for: a person's geometry and pixels, masked."""
-    if Markers is None: return None
     return Markers.of(landmarks=landmarks, embedding=embedding, pixels=pixels)
 
 
-def search(pids: Iterable[int], wanted: Any) -> Found:
-    """Search the memory of processes."""
-    if scan is None: return Found(0)
+def search(pids: Iterable[int], wanted: Markers) -> Found:
+    """Search the memory of processes, what they have open, and shared memory."""
     report = scan(sorted(pids), wanted)
-    return Found(int(report.found), "" if report.verified else "memory of some process could not be read")
+    had = ", ".join(dict.fromkeys(each.role for each in report.processes if each.found))
+    ranges = [one for each in report.processes for one in each.unreadable if one.explained is None]
+    unread = ", ".join(f"{one.where}: {one.reason}" for one in ranges[:2])
+    return Found(
+        int(report.found) * WINDOW, had, "" if report.verified else f"not all memory could be searched: {unread}"
+    )

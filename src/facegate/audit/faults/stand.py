@@ -84,6 +84,8 @@ class Stand:
             ):
                 self.digest = digest(xyz)
                 left, top, right, bottom = (int(max(each, 0)) for each in box)
+                if self.markers is not None:
+                    self.markers.close()
                 self.markers = search.markers(xyz, vector, rgb[top:bottom, left:right])
                 if control:
                     self.control = search.search([os.getpid()], self.markers).bytes

@@ -47,6 +47,12 @@ class _Look:
         """Whether the request has let go of it."""
         return bool(self._region.closed)
 
+    def last_byte(self) -> int:
+        """What the region ends with; a child that waits in a stage shows it there."""
+        if self._address:
+            return int(kernel.bytes_at(self._address, self._size)[-1][0])
+        return os.pread(self._descriptor, 1, self._size - 1)[0]
+
     def nonzero(self) -> int:
         """How many bytes are not zero."""
         if self._address:
@@ -100,6 +106,10 @@ class Witness:
             return hold(region, used)
 
         custody.hold = held  # type: ignore[method-assign]
+
+    def child_waits(self) -> bool:
+        """Whether the child is in its stage and stays there."""
+        return bool(self._looks[0].last_byte())
 
     def receipt_missing(self) -> bool:
         """Whether there is no receipt that verifies and says how the request ended."""
