@@ -189,7 +189,6 @@ _TEXTS: Final[tuple[_Maker, ...]] = (
 )
 _INTEGERS: Final[tuple[_Maker, ...]] = (
     *_TEXTS[:3],
-    _text("decimal", "short", b" ", row=b"\n"),
-    _text("csv", "short", b",", row=b"\n"),
+    _text("decimal", "short", b" "),
 )
 _OF_BYTES: Final[tuple[_Maker, ...]] = (_base64, _hex("hex", _LOWER), _hex("hex upper", _UPPER))
