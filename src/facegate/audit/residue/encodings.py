@@ -45,11 +45,8 @@ def encodings(piece: NDArray[Any], desk: Scratch) -> Iterator[Encoded]:
             It lies in `desk` already.
         desk: where they are written; each is gone when the next is asked for.
     """
-    makers = [_raw, *_FLOATS, *_TEXTS, *_OF_BYTES]
-    if piece.dtype == np.uint8:
-        makers = [_raw, *_PIXELS, *_FLOATS, _scaled, *_INTEGERS, *_OF_BYTES]
-    elif piece.shape[1] > 1:
-        makers.append(_planar)
+    own = (*_PIXELS, *_INTEGERS) if piece.dtype == np.uint8 else (*_TEXTS, _planar)
+    makers = (_raw, *own, *_FLOATS, *_OF_BYTES)
     for make in makers:
         mark = desk.mark()
         yield from make(piece, desk)
@@ -177,19 +174,19 @@ def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 _FLOATS: Final[tuple[_Maker, ...]] = (_float(np.float16), _float(np.float32), _float(np.float64))
-_PIXELS: Final[tuple[_Maker, ...]] = (_bgr, _planar, _rgba)
+_PIXELS: Final[tuple[_Maker, ...]] = (_bgr, _planar, _rgba, _scaled)
 _TEXTS: Final[tuple[_Maker, ...]] = (
     _text("json", "repr", b", ", nested=True),
     _text("json compact", "repr", b",", nested=True),
     _text("json flat", "repr", b", "),
     _text("decimal", "short", b", "),
+    _text("decimal compact", "short", b","),
     _text("csv", "short", b",", row=b"\n"),
     _text("%.6f", "%.6f", b" ", row=b"\n"),
     _text("%.18e", "%.18e", b" ", row=b"\n"),
 )
 _INTEGERS: Final[tuple[_Maker, ...]] = (
     *_TEXTS[:3],
-    _text("decimal", "short", b" ", row=b"\n"),
-    _text("csv", "short", b",", row=b"\n"),
+    _text("decimal", "short", b" "),
 )
 _OF_BYTES: Final[tuple[_Maker, ...]] = (_base64, _hex("hex", _LOWER), _hex("hex upper", _UPPER))

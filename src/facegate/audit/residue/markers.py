@@ -77,6 +77,9 @@ class Markers(Sealed):
             usual = _COMMON * self._factor >> np.uint64(64 - TABLE_BITS)
             if not self.table[usual.view(np.int64)].any():
                 break
+        # A second look at other bits, so that what is looked up for certain is one word in thousands.
+        self._again: NDArray[np.bool_] = np.zeros(1 << TABLE_BITS, np.bool_)
+        self._again[_other_bits(mixed.reshape(-1))] = True
         order = np.argsort(mixed.reshape(-1), kind="stable")
         self._words, self._first, self._repeats = np.unique(
             mixed.reshape(-1)[order], return_index=True, return_counts=True
@@ -131,7 +134,7 @@ class Markers(Sealed):
         """Overwrite what is kept; a scan with it is refused from now on. Idempotent."""
         self._masked[:] = 0
         self._words[:] = 0
-        self.table[:] = False
+        self.table[:] = self._again[:] = False
         self.count = 0
 
     @property
@@ -153,10 +156,11 @@ class Markers(Sealed):
         Returns:
             Three arrays of one length: which of `mixed`, which window, and how many bytes into it the word is.
         """
-        place = np.searchsorted(self._words, mixed)
+        which = np.flatnonzero(self._again[_other_bits(mixed)])
+        place = np.searchsorted(self._words, mixed[which])
         place[place == len(self._words)] = 0
-        which = np.flatnonzero(self._words[place] == mixed)
-        place = place[which]
+        known = self._words[place] == mixed[which]
+        which, place = which[known], place[known]
         repeats = self._repeats[place]
         which = np.repeat(which, repeats)
         inside = np.arange(repeats.sum()) - np.repeat(np.cumsum(repeats) - repeats, repeats)
@@ -170,6 +174,10 @@ class Markers(Sealed):
 
     def __repr__(self) -> str:
         return f"[sealed Markers: {self.count} windows]"
+
+
+def _other_bits(mixed: NDArray[np.uint64]) -> NDArray[np.int64]:
+    return (mixed >> np.uint64(64 - 2 * TABLE_BITS) & np.uint64((1 << TABLE_BITS) - 1)).view(np.int64)
 
 
 class _Taken:

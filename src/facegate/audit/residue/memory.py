@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -42,11 +42,13 @@ def sweep_process(pid: int, sweep: Sweep, scratch: Scratch) -> int:
                     sweep.unreadable.append(Unread(mapped.name, mapped.start, size, "not tried", _OF_KERNEL))
                     continue
                 absent += mapped.end - mapped.start
+                limit = _end_of_file(pid, mapped)
                 for start, end in _without(present(pid, mapped), pid, scratch):
                     absent -= end - start
-                    known = len(sweep.unreadable)
-                    sweep.over(memory, start, end, mapped.name, mapped.inode)
-                    sweep.unreadable[known:] = [_explained(pid, mapped, gap) for gap in sweep.unreadable[known:]]
+                    sweep.over(memory, start, min(end, limit), mapped.name, mapped.inode)
+                if limit < mapped.end:
+                    beyond = Unread(mapped.name, limit, mapped.end - limit, "not tried", _PAST_END, mapped.inode)
+                    sweep.unreadable.append(beyond)
     except (ProcessLookupError, FileNotFoundError):
         sweep.unreadable.append(Unread(ALL, 0, 0, "no such process", _ENDED))
     except OSError as error:
@@ -68,16 +70,20 @@ def _without(ranges: Iterator[tuple[int, int]], pid: int, scratch: Scratch) -> I
                 yield begin, stop
 
 
-def _explained(pid: int, mapped: Mapped, gap: Unread) -> Unread:
-    """The gap, with the reason if it lies past the end of a file."""
+def _end_of_file(pid: int, mapped: Mapped) -> int:
+    """The address at which the pages of a file end, or the map does; behind it there is nothing to read.
+
+    A private map may have pages of its own there only if the file was shortened; those the kernel has taken away, too.
+    """
     if not mapped.has_file or mapped.secret:
-        return gap
+        return mapped.end
     try:
         behind = Path(f"/proc/{pid}/map_files/{mapped.start:x}-{mapped.end:x}").stat()
     except OSError:
-        return gap
-    past = gap.first - mapped.start + mapped.offset >= page_ceil(behind.st_size)
-    return replace(gap, explained=_PAST_END) if past else gap
+        return mapped.end
+    if not stat.S_ISREG(behind.st_mode):
+        return mapped.end
+    return min(mapped.end, max(mapped.start, mapped.start + page_ceil(behind.st_size) - mapped.offset))
 
 
 def _resident(pid: int) -> int:

@@ -15,6 +15,8 @@ from facegate.errors import ShapeError
 PIXELS: Final = 48
 ROWS: Final = 20
 VALUES: Final = 60
+# Coordinates or channels of one place, at most; a longer row is one of values.
+_POINT: Final = 8
 # A piece with fewer different numbers is a flat patch, a ramp or a mask, which memory is full of.
 _DIFFERENT: Final = 8
 _TRIES: Final = 4
@@ -28,7 +30,7 @@ def pieces(name: str, array: NDArray[Any], count: int, desk: Scratch) -> Iterato
 
     Args:
         name: of the array, for errors.
-        array: (H, W, 3) uint8 pixels; (N, k) points; (N,) values or bytes.
+        array: (H, W, 3) uint8 pixels, (H, W) grey ones, (N, k) points, (N,) values or bytes.
         count: how many.
         desk: where the copies are; each is gone when the next is asked for.
 
@@ -61,14 +63,16 @@ def pieces(name: str, array: NDArray[Any], count: int, desk: Scratch) -> Iterato
 
 def _at(array: NDArray[Any], part: float) -> NDArray[Any]:
     """The piece that begins that far into the array, 0 to 1."""
+    if array.ndim == 2 and (array.dtype == np.uint8 or array.shape[1] > _POINT):
+        array = array[:, :, None]
     if array.ndim == 3:
         height, width, _ = array.shape
         row = min(int(part * height), height - 1)
         # Along a row, another place each time: the golden ratio spreads them.
         column = int(part * height * 0.618034 % 1 * max(width - PIXELS, 0))
-        return array[row, column : column + PIXELS]
+        return array[row, column : column + PIXELS, :_POINT]
     flat = array if array.ndim == 2 else array[:, None]
-    length = min(ROWS if array.ndim == 2 and array.dtype != np.uint8 else VALUES, len(flat))
+    length = min(ROWS if array.ndim == 2 else VALUES, len(flat))
     begin = int(part * (len(flat) - length + 1))
     return flat[begin : begin + length]
 
