@@ -19,7 +19,7 @@ from typing import Final, Self
 from facegate.custody import Custody, Ending
 from facegate.deadlines import Deadlines
 from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
-from facegate.hosting import Facts, start
+from facegate.hosting import Facts, Pool, start
 from facegate.levels import hold_against, level_of
 from facegate.memory.wiped import Wiped
 from facegate.policy import Policy
@@ -66,7 +66,7 @@ class Gate:
         self._owner = os.getpid()
         self._deadlines = Deadlines()
         self._protections: list[Protection] = []
-        self.pool = start(self.policy, self._accept)
+        self.pool = self._start()
         # At interpreter exit requests may be open; the weak reference lets a forgotten gate go before that.
         atexit.register(_close_if_alive, weakref.ref(self))
 
@@ -164,6 +164,10 @@ class Gate:
             raise
         alarm.append(self._deadlines.add(life, partial(custody.end, Ending("expired"))))
         return custody
+
+    def _start(self) -> Pool:
+        """What children come from."""
+        return start(self.policy, self._accept)
 
     def _accept(self, facts: Facts) -> None:
         """Hold what a new zygote is against the policy; from now on that is what receipts say."""

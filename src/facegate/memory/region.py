@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from types import TracebackType
 from typing import ClassVar, Self
 
@@ -118,9 +119,10 @@ class Region:
     def wipe(self, used: int | None = None) -> Wiped:
         """Overwrite the first `used` bytes, all by default, with zeros and read them back.
 
-        `used` is for a region that was made larger than what came: touching the rest would only allocate it.
+        `used` is for a region that was made larger than what came: touching the rest would only allocate it. What has
+        been touched beyond, though, is wiped as well: the other process may have died, or lied, before it said so.
         """
-        size = self.size if used is None else page_ceil(used)
+        size = self.size if used is None else self._touched(page_ceil(used))
         kernel.fill(self._address, 0, size)
         reread, nonzero = self._read_back(size)
         # Bytes that could not be read back were not shown to be zero.
@@ -154,6 +156,14 @@ class Region:
         with locks.adding(self.size):
             kernel.lock(self._address, self.size)
         self.locked = True
+
+    def _touched(self, least: int) -> int:
+        """Bytes up to the end of the last page that exists, at least `least`: the rest of the file is a hole."""
+        end = least
+        with suppress(OSError):  # ENXIO: a hole up to the end
+            while end < self.size:
+                end = os.lseek(self._fd, os.lseek(self._fd, end, os.SEEK_DATA), os.SEEK_HOLE)
+        return end
 
     def _read_back(self, size: int) -> tuple[int, int]:
         """Bytes read through the descriptor, not through the map that was written, and how many were not zero."""

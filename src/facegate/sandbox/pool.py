@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import ClassVar
 
 from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
@@ -32,6 +33,9 @@ class SparePool:
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
+
+    # What forks the children; the audit has one of its own, whose children fail at a place of its choosing.
+    kind: ClassVar[type[Zygote]] = Zygote
 
     def __init__(
         self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None, *, secret: bool = False
@@ -92,7 +96,7 @@ class SparePool:
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = Zygote(self._budget, secret=self._secret)
+        zygote = self.kind(self._budget, secret=self._secret)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:
