@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -107,8 +108,8 @@ def _started(arguments: tuple[Any, ...]) -> str | None:
 
 
 def _family(arguments: tuple[Any, ...]) -> str | None:
-    family = getattr(arguments[1], "name", str(arguments[1]))
-    return None if family == "AF_UNIX" else f"socket of family {family}"
+    family = int(arguments[1])
+    return None if family == socket.AF_UNIX else f"socket of family {family}"
 
 
 def _address(arguments: tuple[Any, ...]) -> str | None:
@@ -133,7 +134,8 @@ _REQUESTS: Final = ("urllib.Request", "http.client.connect", "ftplib.connect", "
 
 _WANTED: Final[dict[str, Callable[[tuple[Any, ...]], str | None]]] = {
     "open": _opened,
-    **dict.fromkeys(_FILE_ACTS, lambda arguments: os.fsdecode(arguments[0]) if _is_path(arguments[0]) else "a file"),
+    # By descriptor: what that leads to was opened before, or is no file.
+    **dict.fromkeys(_FILE_ACTS, lambda arguments: os.fsdecode(arguments[0]) if _is_path(arguments[0]) else None),
     **dict.fromkeys(_COPIES, lambda arguments: os.fsdecode(arguments[0]) if _is_path(arguments[0]) else "a file"),
     **dict.fromkeys(_TEMPORARY, lambda arguments: os.fsdecode(arguments[0])),
     "socket.__new__": _family,

@@ -33,7 +33,7 @@ class ControlProcess:
             env={"FACEGATE_CONTROL": mark},
         )
         processes.controls.add(self._process.pid)
-        assert self._process.stdout is not None  # noqa: S101 (PIPE)
+        scene.own_descriptors |= {each.fileno() for each in (self._process.stdin, self._process.stdout) if each}
         said: list[bytes] = []
         reader = threading.Thread(target=lambda: said.append(self._process.stdout.readline()))  # type: ignore[union-attr]
         reader.start()
@@ -111,7 +111,7 @@ def _environment(process: Process) -> Iterator[str]:
 
 
 def _arguments(process: Process) -> Iterator[str]:
-    for words in process.arguments:
+    for words in filter(None, process.arguments):  # a dying process has none
         # -P -s -m facegate.sandbox.zygote FD MEMORY CPU
         if words[1:5] != ("-P", "-s", "-m", "facegate.sandbox.zygote") or not all(each.isdigit() for each in words[5:]):
             yield f"a command line of {len(words)} words that is not the zygote's"

@@ -78,8 +78,9 @@ class Scene:
 
     def settle(self) -> None:
         """Have every instrument catch up."""
-        for instrument in self._instruments.values():
-            instrument.settle()
+        with self.acting("the watchers", "own"):
+            for instrument in tuple(self._instruments.values()):
+                instrument.settle()
 
     def mark(self, slug: str, phase: str) -> str:
         """The word that a control puts into whatever it makes."""
@@ -93,11 +94,11 @@ class Scene:
     @contextmanager
     def acting(self, slug: str, phase: str) -> Iterator[None]:
         """While the block lasts, what this thread does is that control's doing."""
-        self._acting.who = f"{slug}.{phase}"
+        outer, self._acting.who = self.actor, f"{slug}.{phase}"
         try:
             yield
         finally:
-            self._acting.who = ""
+            self._acting.who = outer
 
     @property
     def actor(self) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from facegate import kernel
 from facegate.audit.watchers.base import BEFORE, Observation, Watcher
 from facegate.audit.watchers.processes import Process, Processes
 from facegate.audit.watchers.scene import Scene
@@ -98,9 +99,9 @@ class Names(Compared):
         return Counter(set(kernel) | {each.name for each in threading.enumerate()} - _OWN_THREADS)
 
     def control_of(self, scene: Scene, what: str) -> bool:
-        return what == scene.token[-15:]
+        return what == scene.token[-15:] or super().control_of(scene, what)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002
+    def act(self, scene: Scene, phase: str) -> None:
         started, done = threading.Event(), threading.Event()
 
         def named() -> None:
@@ -108,7 +109,7 @@ class Names(Compared):
             started.set()
             done.wait()
 
-        thread = threading.Thread(target=named, daemon=True)
+        thread = threading.Thread(target=named, name=scene.mark(self.slug, phase), daemon=True)
         thread.start()
         started.wait()
         scene.notes[self.slug] = thread, done
@@ -140,10 +141,11 @@ class Left(Compared):
         processes = scene.instrument(Processes)
         processes.look()
         worker: Process = processes.seen[os.getpid()]
-        mine = scene.notes.get(self.slug, (None, -1))[1]
+        number = scene.notes.get(self.slug, (None, -1))[1]
+        mine = worker.now[number].target if number in worker.now else ""
         # Sockets, pipes and memory files are told apart by their inode, so each is counted once.
         return Counter(
-            f"{each.target}{' ' + kind if kind else ''}{f' ({scene.mark(self.slug, BEFORE)})' if number == mine else ''}"
+            f"{each.target}{' ' + kind if kind else ''}{f' ({scene.mark(self.slug, BEFORE)})' if each.target == mine else ''}"
             for number, each in worker.now.items()
             if number not in scene.own_descriptors
             for kind in [worker.sockets.get(each.target, "")]
@@ -235,13 +237,15 @@ class SharedMaps(Compared):
     def act(self, scene: Scene, phase: str) -> None:
         descriptor = os.memfd_create(scene.mark(self.slug, phase))
         try:
-            scene.notes[self.slug] = mmap.mmap(descriptor, mmap.PAGESIZE)
+            os.truncate(descriptor, mmap.PAGESIZE)
+            # No mmap object, which another channel would take for a buffer that is kept.
+            scene.notes[self.slug] = kernel.map_file(descriptor, mmap.PAGESIZE, kernel.PROT_READ)
         finally:
             os.close(descriptor)
 
     def undo(self, scene: Scene) -> None:
         if self.slug in scene.notes:
-            scene.notes.pop(self.slug).close()
+            kernel.unmap(scene.notes.pop(self.slug), mmap.PAGESIZE)
 
 
 def table() -> tuple[Watcher, ...]:
