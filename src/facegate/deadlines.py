@@ -65,3 +65,5 @@ class Deadlines:
             except Exception as error:  # noqa: BLE001
                 # The next request's deadline matters more than this thread's exception; its class is all that is said.
                 _log.error("A deadline's action failed: %s", type(error).__name__)
+            # Or this thread would keep the request, which is over, until another one's time is.
+            del action

@@ -121,6 +121,11 @@ class Gate:
             self._used.add(request_id)
         return Request(request_id, purpose, self.policy.limits, partial(self._begin, life))
 
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
     def close(self) -> None:
         """Purge every open request, end the children and the zygote; idempotent."""
         if os.getpid() != self._owner:

@@ -6,7 +6,6 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -24,11 +23,15 @@ class CgroupError(Exception):
 class Cgroup:
     """A cgroup of its own for one process.
 
+    Attributes:
+        written: bytes that this process wrote to the kernel for it.
+
     Raises:
         CgroupError: it cannot be made.
     """
 
     def __init__(self) -> None:
+        self.written = 0
         reasons = []
         for parent in _parents():
             self._path = parent / f"facegate-faults-{os.getpid()}-{next(_serial)}"
@@ -44,12 +47,15 @@ class Cgroup:
         self._path.mkdir()
         try:
             name = next((name for name in _LIMIT_FILES if (self._path / name).exists()), _LIMIT_FILES[0])
-            (self._path / name).write_text(str(LIMIT), encoding="ascii")
-            with suppress(OSError):  # a host without swap has no such file, and needs none
-                (self._path / "memory.swap.max").write_text("0", encoding="ascii")
+            self._write(name, str(LIMIT))
+            if (self._path / "memory.swap.max").exists():  # a host without swap has no such file, and needs none
+                self._write("memory.swap.max", "0")
         except OSError:
             self._path.rmdir()
             raise
+
+    def _write(self, name: str, value: str) -> None:
+        self.written += (self._path / name).write_text(value, encoding="ascii")
 
     def take(self, pid: int) -> None:
         """Move a process in; what it touched before stays on its old group's account.
@@ -58,7 +64,7 @@ class Cgroup:
             CgroupError: the kernel refused.
         """
         try:
-            (self._path / "cgroup.procs").write_text(str(pid), encoding="ascii")
+            self._write("cgroup.procs", str(pid))
         except OSError as error:
             raise CgroupError(f"a child cannot be moved to a memory cgroup: {os.strerror(error.errno or 0)}") from None
 

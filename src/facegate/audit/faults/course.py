@@ -47,6 +47,7 @@ class Course:
         witness: None if the request never opened.
         error: what left the block; kept, with its frames, until memory was searched.
         fired: whether the fault was made, where its end alone does not say so.
+        written: bytes that making the fault wrote.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Course:
     witness: Witness | None = None
     error: BaseException | None = None
     fired: bool = False
+    written: int = 0
     _threads: list[threading.Thread] = field(default_factory=list)
     _cancel_task: Callable[[], object] | None = None
     _cgroup: Cgroup | None = None
@@ -79,6 +81,7 @@ class Course:
         self._threads.clear()
         if self._cgroup is not None:
             self._cgroup.remove()
+            self.written = self._cgroup.written
 
     def complaints(self) -> list[str]:
         """What is wrong, now that it is over."""
@@ -111,7 +114,7 @@ class Course:
             upload.expose() as rgb,
         ):
             self.witness.views += [xyz, vector, rgb]
-            if digest(xyz) != self.stand.digest:
+            if digest(xyz) != self.stand.person.digest:
                 self.wrong.append("landmarks differ from the reference's, so the search would not know them")
             if self.plan.stage == "consume" and not self._act(request):
                 return
@@ -122,8 +125,8 @@ class Course:
 
     def _source(self, request: Request) -> Any:
         if self.plan.stage != "accept":
-            return self.stand.data
-        return _Source(self.stand.data, lambda: self._act(request))
+            return self.stand.person.data
+        return _Source(self.stand.person.data, lambda: self._act(request))
 
     def _begin(self, request: Request) -> None:
         self.witness = Witness(request)

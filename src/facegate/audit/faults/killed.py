@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from typing import Any, Final
 
-from facegate.audit.faults.processes import Process, below
-from facegate.audit.faults.report import CellResult
-from facegate.audit.faults.search import search
-from facegate.audit.faults.stand import Stand
+from facegate.audit.faults.processes import Process
+from facegate.audit.faults.report import CellResult, FaultReport
+from facegate.audit.faults.search import Found, Person, Searcher
 from facegate.errors import FacegateError
 from facegate.receipt import verify
 
 _DEATH_SECONDS: Final = 10.0
 
 
-def kill_workers(cells: list[CellResult], times: int) -> int:
-    """Start a worker with a request in the stage of each cell and kill it, `times` times; returns searches made."""
-    stand = Stand()
-    with stand.open("usual") as gate:
-        stand.invite(gate, cells[0].seed, control=False)
+def kill_workers(cells: list[CellResult], times: int, searcher: Searcher, report: FaultReport) -> None:
+    """Start a worker with a request in the stage of each cell and kill it, `times` times."""
+    person = searcher.invite(cells[0].seed)
     for _ in range(times):
-        _kill_one(cells, stand)
-    found = search({os.getpid(), *below(os.getpid())}, stand.markers)
+        _kill_one(cells, person, searcher, report)
+    found = searcher.search(searcher.worker())
+    report.scans += 1
     for cell in cells:
-        cell.residue_bytes += found.bytes
-        if found.bytes:
-            cell.fail(f"{found.bytes} bytes of the person were found in memory")
-        if found.doubt:
-            cell.doubt(found.doubt)
-    return 1
+        _note(cell, found)
 
 
-def _kill_one(cells: list[CellResult], stand: Stand) -> None:
+def _note(cell: CellResult, found: Found) -> None:
+    cell.residue_bytes += found.bytes
+    if found.bytes:
+        cell.fail(f"{found.bytes} bytes of the person were found in memory ({found.where})")
+    if found.doubt:
+        cell.doubt(found.doubt)
+
+
+def _kill_one(cells: list[CellResult], person: Person, searcher: Searcher, report: FaultReport) -> None:
     command = [sys.executable, "-m", "facegate.audit.faults.victim", *(cell.stage for cell in cells)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=False
     ) as worker:
         try:
-            held, receipts = _wait_held(worker, stand.data)
+            held, receipts = _wait_held(worker, person.data)
+            if held is not None and not report.control_fired:
+                report.control_fired = searcher.search({worker.pid, *(each.pid for each in held)}).bytes > 0
         finally:
             worker.kill()
             worker.wait()
@@ -55,13 +57,13 @@ def _kill_one(cells: list[CellResult], stand: Stand) -> None:
     until = time.monotonic() + _DEATH_SECONDS
     while (left := [each for each in held if each.alive]) and time.monotonic() < until:
         time.sleep(0.005)
-    found = search({each.pid for each in left}, stand.markers) if left else None
+    found = searcher.search({each.pid for each in left}) if left else None
     for number, cell in enumerate(cells):
         if left:
             cell.orphans += len(left)
             cell.fail(f"{len(left)} processes outlived their worker")
         if found is not None:
-            cell.residue_bytes += found.bytes
+            _note(cell, found)
         if receipts.get(f"victim-{number}") != ["OPEN"]:
             cell.missing_receipts += 1
             cell.fail("the receipts are not one OPEN that verifies and no CLOSE")

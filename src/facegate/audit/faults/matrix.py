@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import queue
 import threading
 import time
@@ -21,9 +20,9 @@ from facegate.audit.faults.forks import Forks
 from facegate.audit.faults.gate import FaultGate
 from facegate.audit.faults.killed import kill_workers
 from facegate.audit.faults.plan import Plan, seed_of
-from facegate.audit.faults.processes import Holdings, below, holdings
+from facegate.audit.faults.processes import Holdings, holdings
 from facegate.audit.faults.report import CellResult, FaultReport
-from facegate.audit.faults.search import Found, search
+from facegate.audit.faults.search import Found, Searcher
 from facegate.audit.faults.stand import Stand
 from facegate.audit.faults.witness import collect
 
@@ -77,16 +76,16 @@ def run(
         made = seed_of(seed, stage, fault) if cell_seed is None else cell_seed
         report.cells.append(CellResult(stage, fault, made))
     shares = _shares(report.cells, requests)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), Searcher() as searcher:
         # Python says of every fork of a process with threads that it may go wrong. That is what is tried here.
         warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         for kind in _THREADS:
             mine = [cell for cell in report.cells if _kind(cell.fault) == kind and cell.fault != "worker killed"]
             if mine:
-                _run_kind(kind, mine, shares, report, progress)
+                _run_kind(kind, mine, shares, report, searcher, progress)
         killed = [cell for cell in report.cells if cell.fault == "worker killed"]
         if killed:
-            report.scans += kill_workers(killed, max(shares[id(cell)] for cell in killed))
+            kill_workers(killed, max(shares[id(cell)] for cell in killed), searcher, report)
             _tell(killed, progress)
     if not report.control_fired:
         for cell in report.cells:
@@ -107,17 +106,24 @@ def _kind(fault: str) -> str:
 
 
 def _run_kind(
-    kind: str, cells: list[CellResult], shares: dict[int, int], report: FaultReport, progress: Progress | None
+    kind: str,
+    cells: list[CellResult],
+    shares: dict[int, int],
+    report: FaultReport,
+    searcher: Searcher,
+    progress: Progress | None,
 ) -> None:
     stand = Stand()
     with stand.open(kind) as gate:
+        stand.person = searcher.invite(cells[0].seed)
+        report.control_fired |= stand.control(gate, searcher)
         for fault, group in itertools.groupby(sorted(cells, key=_by_fault), key=lambda cell: cell.fault):
             for batch in _batches(list(group), shares):
                 if fault == "cgroup OOM" and (why := _no_cgroup()):
                     for cell in batch:
                         cell.doubt(why)
                 else:
-                    _run_batch(kind, gate, stand, batch, shares, report)
+                    _run_batch(kind, gate, stand, batch, shares, report, searcher)
                 _tell(batch, progress)
 
 
@@ -141,30 +147,39 @@ def _no_cgroup() -> str:
 
 
 def _run_batch(
-    kind: str, gate: FaultGate, stand: Stand, cells: list[CellResult], shares: dict[int, int], report: FaultReport
+    kind: str,
+    gate: FaultGate,
+    stand: Stand,
+    cells: list[CellResult],
+    shares: dict[int, int],
+    report: FaultReport,
+    searcher: Searcher,
 ) -> None:
-    stand.invite(gate, cells[0].seed, control=not report.control_fired)
-    report.control_fired = report.control_fired or stand.control > 0
+    stand.person = searcher.invite(cells[0].seed)
     forks = Forks()
     tasks = [_Task(cell, number) for cell in cells for number in range(shares[id(cell)])]
     gate.pool.wait_full(_QUIET_SECONDS)
-    before = holdings()
+    before = _holdings(searcher)
     with _listening() as said:
         _run_tasks(tasks, gate, stand, forks, _THREADS[kind])
+    written = _holdings(searcher).written - before.written
+    written -= sum(task.course.written for task in tasks if task.course is not None)
     gate.pool.wait_full(_QUIET_SECONDS)
     for task in tasks:
         task.cell.requests += 1
         _judge(task)
-    found = search({os.getpid(), *below(os.getpid())}, stand.markers)
+    # Errors, with the frames that they went through, and views are kept until now: memory is searched with them in it.
+    found = searcher.search(searcher.worker())
     report.scans += 1
-    orphans = max(0, len(below(os.getpid()) - forks.kept) - before.processes)
+    orphans = max(0, len(searcher.worker() - forks.kept) - 1 - before.processes)
     forks.end()
     kept = _let_go(tasks)
-    left = _left(before)
+    other = [*said.where, *_left(before, searcher), *kept]
+    other += [f"the worker wrote {written} bytes to a file, pipe or terminal"] * (written > 0)
     for cell in cells:
         cell.residue_bytes += found.bytes
         cell.orphans += orphans
-        _conclude(cell, found, orphans, [*said.where, *left, *kept])
+        _conclude(cell, found, orphans, other)
 
 
 def _conclude(cell: CellResult, found: Found, orphans: int, other: list[str]) -> None:
@@ -213,14 +228,18 @@ def _judge(task: _Task) -> None:
     elif course.stand.receipts[course.witness.request.request_id] != ["OPEN", "CLOSE"]:
         task.cell.missing_receipts += 1
         task.cell.fail("the receipts were not handed out, OPEN and then CLOSE")
+    if course.witness is not None:
+        course.witness.look_away()
 
 
-def _left(before: Holdings) -> list[str]:
+def _holdings(searcher: Searcher) -> Holdings:
+    return holdings(len(searcher.worker()) - 1)
+
+
+def _left(before: Holdings, searcher: Searcher) -> list[str]:
     """What this process has more of than before, when it has had time to settle."""
     until = time.monotonic() + _QUIET_SECONDS
-    while (left := holdings().more_than(before)) and time.monotonic() < until:
-        if all(each.startswith("written") for each in left):
-            break  # what was written stays written
+    while (left := _holdings(searcher).more_than(before)) and time.monotonic() < until:
         time.sleep(0.02)
     return left
 

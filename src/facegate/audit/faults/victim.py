@@ -17,6 +17,7 @@ from facegate.audit.faults.forks import Forks
 from facegate.audit.faults.gate import FaultGate
 from facegate.audit.faults.plan import Plan
 from facegate.audit.faults.processes import below, identify
+from facegate.audit.faults.search import Person
 from facegate.audit.faults.stand import POLICIES, Stand
 from facegate.receipt import Receipt
 
@@ -27,12 +28,11 @@ _PATIENCE = 60.0
 def main(stages: list[str], data: bytes) -> None:
     """Open the requests, wait until each is in its stage, then for ever."""
     stand = Stand()
-    stand.data = data
     with FaultGate(POLICIES["usual"][0], cpu=None, on_receipt=lambda receipt: _say({"receipt": _text(receipt)})) as gate:
         with gate.open_request("reference", purpose="safety") as request:
             subject = request.analyze(request.admit(data), scan="large").subject
             with subject.expose("landmarks") as xyz:  # type: ignore[union-attr]
-                stand.digest = digest(xyz)
+                stand.person = Person(data, digest(xyz))
         courses = [Course(Plan(stage, "worker killed", "after", dies=False, by_task=False), stand, Forks()) for stage in stages]
         for number, course in enumerate(courses):
             threading.Thread(target=course.run, args=(gate, f"victim-{number}"), daemon=True).start()

@@ -153,12 +153,16 @@ class Witness:
         except (FacegateError, OSError, ValueError, TypeError) as error:
             return [f"a handle that was kept did not refuse, but raised {type(error).__name__}"]
 
-    def let_go(self) -> None:
-        """Forget the request; what is still there of it afterwards, somebody else keeps."""
+    def look_away(self) -> None:
+        """Give our own ways to its memory back, so that nothing is mapped that the request let go of."""
         for look in self._looks:
             look.close()
-        self.views.clear()
         self._looks.clear()
+
+    def let_go(self) -> None:
+        """Forget the request; what is still there of it afterwards, somebody else keeps."""
+        self.look_away()
+        self.views.clear()
         self.faces = None
         self.request = None  # type: ignore[assignment]
 

@@ -1,0 +1,181 @@
+"""Every way in which something facial could leave a request, watched while a workload runs.
+
+Each channel has a control: the same act, harmless, in the same run. A channel whose control was not seen is "not
+verified", whatever else was not seen.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from facegate.audit.watchers import (
+    calls,
+    children,
+    cores,
+    files,
+    heap,
+    kernel_objects,
+    output,
+    pickles,
+    python_acts,
+    worker,
+)
+from facegate.audit.watchers.base import AFTER, BEFORE, Observation, UnavailableError, Watcher
+from facegate.audit.watchers.scene import Scene
+from facegate.gate import Gate
+
+Result = Literal["clean", "found", "not verified"]
+_MOST_NAMED: Final = 3
+_SPARES_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a run has to say of one channel.
+
+    Attributes:
+        name: of the channel.
+        watcher: how it was watched.
+        result: ``"clean"``: nothing was seen, and the control was; ``"found"``; or ``"not verified"``.
+        control_fired: whether the control was seen each time that it acted.
+        detail: what was found, or why nothing can be said; never content.
+        findings: everything that was found.
+    """
+
+    name: str
+    watcher: str
+    result: Result
+    control_fired: bool
+    detail: str = ""
+    findings: tuple[Observation, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "watcher": self.watcher,
+            "result": self.result,
+            "control_fired": self.control_fired,
+            "detail": self.detail,
+        }
+
+
+def table() -> tuple[Watcher, ...]:
+    """Every channel, with its watcher and its control."""
+    return (
+        *files.table(),
+        *cores.table(),
+        *children.table(),
+        *calls.table(),
+        *worker.table(),
+        *kernel_objects.table(),
+        *python_acts.table(),
+        *pickles.table(),
+        *output.table(),
+        *heap.table(),
+    )
+
+
+def run_channels(
+    workload: Callable[[], object],
+    watchers: Sequence[Watcher] | None = None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Channel]:
+    """Run a workload with every channel watched.
+
+    The workload runs in this process, the worker, and should open its requests itself; whatever the process does
+    meanwhile, in other threads too, counts as the workload's. What controls make is taken away again. Standard output
+    and error are passed on at the end.
+
+    Args:
+        workload: called once; what it returns is dropped. What it raises is raised here, after everything was undone.
+        watchers: the channels, all of them by default.
+        progress: told what happens next.
+
+    Returns:
+        One channel for each watcher, in their order.
+    """
+    _wait_for_spares()
+    chosen = table() if watchers is None else tuple(watchers)
+    trouble: dict[str, str] = {}
+    with Scene() as scene, ExitStack() as undo:
+        progress("watchers are armed")
+        for each in chosen:
+            _try(trouble, each, lambda each=each: each.arm(scene))  # type: ignore[misc]
+        armed = [each for each in chosen if each.slug not in trouble]
+        for each in armed:
+            undo.callback(each.undo, scene)
+        progress("controls act")
+        _act(scene, armed, BEFORE, trouble)
+        progress("the workload runs")
+        workload()
+        _wait_for_spares()
+        scene.settle()
+        progress("controls act again")
+        _act(scene, armed, AFTER, trouble)
+        scene.settle()
+        progress("watchers report")
+        return [_channel(each, scene, trouble) for each in chosen]
+
+
+def _wait_for_spares() -> None:
+    """Have every open gate at rest: while a spare is being made, its arena appears, and it is of nobody's request."""
+    for each in gc.get_objects():
+        if isinstance(each, Gate) and not each.closed:
+            each.pool.wait_full(_SPARES_SECONDS)
+
+
+def _act(scene: Scene, watchers: Sequence[Watcher], phase: str, trouble: dict[str, str]) -> None:
+    for each in watchers:
+        if phase in each.phases:
+            with scene.acting(each.slug, phase):
+                _try(trouble, each, lambda each=each: each.act(scene, phase))  # type: ignore[misc]
+
+
+def _try(trouble: dict[str, str], watcher: Watcher, step: Callable[[], object]) -> None:
+    """What keeps a watcher or a control from working is the channel's result, not the audit's end."""
+    try:
+        step()
+    except UnavailableError as error:
+        trouble.setdefault(watcher.slug, f"needs {error}")
+    except OSError as error:
+        trouble.setdefault(watcher.slug, f"the control was refused: {error.strerror}")
+
+
+def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, str]) -> Channel:
+    fired: set[str] = set()
+    found: dict[str, Observation] = {}
+
+    def take() -> None:
+        for each in watcher.look(scene):
+            if not each.control:
+                found.setdefault(str(each), each)
+            elif each.control.startswith(f"{watcher.slug}."):
+                fired.add(each.control.rpartition(".")[2])
+
+    _try(trouble, watcher, take)
+    silent = [phase for phase in watcher.phases if phase not in fired]
+    if found:
+        result: Result = "found"
+        names = list(found)
+        more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+        detail = "; ".join(names[:_MOST_NAMED]) + more
+    elif watcher.slug in trouble:
+        result, detail = "not verified", trouble[watcher.slug]
+    elif silent:
+        result, detail = "not verified", f"the control was not seen {' and '.join(silent)} the workload"
+    else:
+        result, detail = "clean", ""
+    fired_always = not silent and watcher.slug not in trouble
+    return Channel(watcher.name, watcher.watcher, result, fired_always, detail, tuple(found.values()))
+
+
+def markdown() -> str:
+    """The table of channels, for the documentation."""
+    rows = [f"| {each.name} | {each.watcher} | {each.control} |" for each in table()]
+    return "\n".join(["| channel | watcher | control |", "| --- | --- | --- |", *rows]) + "\n"
