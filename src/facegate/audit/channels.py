@@ -24,7 +24,7 @@ from facegate.audit.watchers import (
     python_acts,
     worker,
 )
-from facegate.audit.watchers.base import AFTER, BEFORE, Observation, UnavailableError, Watcher
+from facegate.audit.watchers.base import AFTER, BEFORE, AbsentError, Observation, UnavailableError, Watcher
 from facegate.audit.watchers.scene import Scene
 from facegate.gate import Gate
 
@@ -44,6 +44,7 @@ class Channel:
         control_fired: whether the control was seen each time that it acted.
         detail: what was found, or why nothing can be said; never content.
         findings: everything that was found.
+        absent: there is no such channel on this host: no accelerator, no swap.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Channel:
     control_fired: bool
     detail: str = ""
     findings: tuple[Observation, ...] = ()
+    absent: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -61,7 +63,14 @@ class Channel:
             "result": self.result,
             "control_fired": self.control_fired,
             "detail": self.detail,
+            "absent": self.absent,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    why: str
+    absent: bool = False
 
 
 def table() -> tuple[Watcher, ...]:
@@ -102,7 +111,7 @@ def run_channels(
     """
     _wait_for_spares()
     chosen = table() if watchers is None else tuple(watchers)
-    trouble: dict[str, str] = {}
+    trouble: dict[str, _Trouble] = {}
     with Scene() as scene, ExitStack() as undo:
         progress("watchers are armed")
         for each in chosen:
@@ -130,24 +139,24 @@ def _wait_for_spares() -> None:
             each.pool.wait_full(_SPARES_SECONDS)
 
 
-def _act(scene: Scene, watchers: Sequence[Watcher], phase: str, trouble: dict[str, str]) -> None:
+def _act(scene: Scene, watchers: Sequence[Watcher], phase: str, trouble: dict[str, _Trouble]) -> None:
     for each in watchers:
         if phase in each.phases:
             with scene.acting(each.slug, phase):
                 _try(trouble, each, lambda each=each: each.act(scene, phase))  # type: ignore[misc]
 
 
-def _try(trouble: dict[str, str], watcher: Watcher, step: Callable[[], object]) -> None:
+def _try(trouble: dict[str, _Trouble], watcher: Watcher, step: Callable[[], object]) -> None:
     """What keeps a watcher or a control from working is the channel's result, not the audit's end."""
     try:
         step()
     except UnavailableError as error:
-        trouble.setdefault(watcher.slug, f"needs {error}")
+        trouble.setdefault(watcher.slug, _Trouble(f"needs {error}", absent=isinstance(error, AbsentError)))
     except OSError as error:
-        trouble.setdefault(watcher.slug, f"the control was refused: {error.strerror}")
+        trouble.setdefault(watcher.slug, _Trouble(f"the control was refused: {error.strerror}"))
 
 
-def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, str]) -> Channel:
+def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, _Trouble]) -> Channel:
     fired: set[str] = set()
     found: dict[str, Observation] = {}
 
@@ -166,13 +175,14 @@ def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, str]) -> Channel
         more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         detail = "; ".join(names[:_MOST_NAMED]) + more
     elif watcher.slug in trouble:
-        result, detail = "not verified", trouble[watcher.slug]
+        result, detail = "not verified", trouble[watcher.slug].why
     elif silent:
         result, detail = "not verified", f"the control was not seen {' and '.join(silent)} the workload"
     else:
         result, detail = "clean", ""
     fired_always = not silent and watcher.slug not in trouble
-    return Channel(watcher.name, watcher.watcher, result, fired_always, detail, tuple(found.values()))
+    absent = watcher.slug in trouble and trouble[watcher.slug].absent
+    return Channel(watcher.name, watcher.watcher, result, fired_always, detail, tuple(found.values()), absent)
 
 
 def markdown() -> str:

@@ -19,6 +19,10 @@ class UnavailableError(Exception):
     """This host lacks what a control or a watcher needs; the message names it. Never leaves `facegate.audit`."""
 
 
+class AbsentError(UnavailableError):
+    """The channel itself is not there: no accelerator, no swap, no such folder. Nothing can leave by it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Something that happened, or that was left.

@@ -129,7 +129,7 @@ class FileEvents:
         return ""
 
     def _guessed(self, path: str) -> str:
-        """inotify does not say who: everything of this user is taken for the workload's."""
+        """Inotify does not say who: everything of this user is taken for the workload's."""
         try:
             mine = os.lstat(path).st_uid == os.geteuid()
         except OSError:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facegate.audit.watchers.audit_events import AuditEvents
-from facegate.audit.watchers.base import Observation, UnavailableError, Watcher
+from facegate.audit.watchers.base import AbsentError, Observation, Watcher
 from facegate.audit.watchers.file_events import FileEvent, FileEvents, bytecode_of_an_import, places
 from facegate.audit.watchers.scene import Scene
 
@@ -55,7 +55,7 @@ class Place(_Files):
     def act(self, scene: Scene, phase: str) -> None:
         folder = places()[self.key]
         if not folder.is_dir():
-            raise UnavailableError(f"{self.key}, which is not there")
+            raise AbsentError(f"{self.key}, which is not there")
         self._made(scene, folder / scene.mark(self.slug, phase)).write_bytes(b"control")
 
     def look(self, scene: Scene) -> Iterator[Observation]:
@@ -87,9 +87,7 @@ class Elsewhere(_Files):
 
     def look(self, scene: Scene) -> Iterator[Observation]:
         known = list(places().values())
-        yield from _observations(
-            scene, lambda event: not any(Path(event.path).is_relative_to(each) for each in known)
-        )
+        yield from _observations(scene, lambda event: not any(Path(event.path).is_relative_to(each) for each in known))
         scene.instrument(FileEvents).everywhere()
 
 
@@ -99,7 +97,7 @@ def _uncommon() -> Path:
     for folder in map(Path, ("/opt", "/srv", "/var/lib", "/var/cache", "/var", "/")):
         if os.access(folder, os.W_OK) and not any(folder.is_relative_to(each) for each in known):
             return folder
-    raise UnavailableError("a folder outside the usual places that may be written to")
+    raise AbsentError("a folder outside the usual places that may be written to")
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _OF_CODE: Final = (types.CodeType, types.FunctionType, types.FrameType, types.Mo
 
 
 def _is_array(kind: type) -> bool:
-    """numpy arrays and what offers the same: tensors, pictures."""
+    """Numpy arrays and what offers the same: tensors, pictures."""
     package = str(kind.__module__).partition(".")[0]
     return issubclass(kind, np.ndarray) or (package, kind.__name__) in {("torch", "Tensor"), ("PIL", "Image")}
 
@@ -58,7 +58,7 @@ _KINDS: Final[dict[str, Callable[[type], bool]]] = {
 
 def _counts(name: str, found: Any, referrer: object) -> bool:
     if name == "buffers":
-        return type(found) is not bytes or len(found) >= _FEWEST_BYTES and not isinstance(referrer, _OF_CODE)
+        return type(found) is not bytes or (len(found) >= _FEWEST_BYTES and not isinstance(referrer, _OF_CODE))
     if name == "exceptions":
         return found.__traceback__ is not None
     if name == "numbers":
@@ -140,7 +140,10 @@ def holder(value: object, skipped: set[int]) -> tuple[str, bool]:
                     return f"{namespaces[id(one)]}.{_key(one, each)}{path}", True
                 step = _step(one, each)
                 if isinstance(one, types.FrameType):
-                    fallback = fallback or f"a variable of {one.f_code.co_qualname} ({one.f_code.co_filename}:{one.f_lineno}){path}"
+                    fallback = (
+                        fallback
+                        or f"a variable of {one.f_code.co_qualname} ({one.f_code.co_filename}:{one.f_lineno}){path}"
+                    )
                     continue
                 if step is not None:
                     above.append((one, step + path))
@@ -309,10 +312,30 @@ def table() -> tuple[Watcher, ...]:
     """Channels of kept objects."""
     walk = "all objects of the worker, before and after"
     return (
-        Keeps("arrays in module globals", walk, "an array is put into a module's dict", "arrays", lambda: np.arange(64.0), True),
-        Keeps("arrays kept elsewhere", walk, "an array is put into a thread's own data", "arrays", lambda: np.arange(64.0), False),
+        Keeps(
+            "arrays in module globals",
+            walk,
+            "an array is put into a module's dict",
+            "arrays",
+            lambda: np.arange(64.0),
+            True,
+        ),
+        Keeps(
+            "arrays kept elsewhere",
+            walk,
+            "an array is put into a thread's own data",
+            "arrays",
+            lambda: np.arange(64.0),
+            False,
+        ),
         Keeps("buffers kept", walk, "a bytearray is put into a module's dict", "buffers", lambda: bytearray(4096)),
-        Keeps("lists of numbers kept", walk, "a list is put into a module's dict", "numbers", lambda: [n / 3 for n in range(64)]),
+        Keeps(
+            "lists of numbers kept",
+            walk,
+            "a list is put into a module's dict",
+            "numbers",
+            lambda: [n / 3 for n in range(64)],
+        ),
         Keeps("exceptions kept", walk, "one is put into a module's dict, with its frames", "exceptions", _raised),
         LastException("last exception", "sys.last_exc and its like", "another such name is set"),
     )

@@ -101,7 +101,25 @@ def table() -> tuple[Watcher, ...]:
     """Channels of pickled objects."""
     forking = multiprocessing.reduction.ForkingPickler
     return (
-        Pickled("pickles", "pickle's functions, wrapped in every module", "a number is pickled", "pickle", lambda: pickle.dumps(0)),
-        Pickled("pickling to a file object", "pickle.Pickler, wrapped in every module", "a number is pickled", "pickle", lambda: pickle.Pickler(io.BytesIO()).dump(0)),
-        Pickled("multiprocessing", "the pickler of its queues and pipes", "a number is pickled", "multiprocessing", lambda: forking.dumps(0)),
+        Pickled(
+            "pickles",
+            "pickle's functions, wrapped in every module",
+            "a number is pickled",
+            "pickle",
+            lambda: pickle.dumps(0),
+        ),
+        Pickled(
+            "pickling to a file object",
+            "pickle.Pickler, wrapped in every module",
+            "a number is pickled",
+            "pickle",
+            lambda: pickle.Pickler(io.BytesIO()).dump(0),
+        ),
+        Pickled(
+            "multiprocessing",
+            "the pickler of its queues and pipes",
+            "a number is pickled",
+            "multiprocessing",
+            lambda: forking.dumps(0),
+        ),
     )

@@ -316,4 +316,3 @@ def _socket(table: str, cells: list[str]) -> str:
     listens = table.startswith("tcp") and cells[3] == "0A"
     bound = table.startswith("udp") and not cells[1].endswith(":0000")
     return f"{table}{' listening' if listens or bound else ''}"
-

@@ -101,7 +101,14 @@ def _is_device(path: str) -> bool:
 def table() -> tuple[Watcher, ...]:
     """Channels of audit events."""
     return (
-        Audited("Python opens to write", _HOW, "a file is opened to write", ("open",), _write, lambda path: not _is_device(path)),
+        Audited(
+            "Python opens to write",
+            _HOW,
+            "a file is opened to write",
+            ("open",),
+            _write,
+            lambda path: not _is_device(path),
+        ),
         Audited(
             "Python changes a file",
             _HOW,
@@ -165,9 +172,7 @@ def table() -> tuple[Watcher, ...]:
             ("pickle.find_class",),
             lambda _: pickle.loads(pickle.dumps(Path)) and None,  # noqa: S301 (its own)
         ),
-        Audited(
-            "system log", _HOW, "it is opened and closed", ("syslog.syslog", "syslog.openlog"), _system_log
-        ),
+        Audited("system log", _HOW, "it is opened and closed", ("syslog.syslog", "syslog.openlog"), _system_log),
         Audited(
             "system log's socket",
             _HOW,

@@ -93,7 +93,8 @@ class Names(Compared):
 
     def state(self, scene: Scene) -> Counter[str]:  # noqa: ARG002
         kernel = [
-            each.read_text(encoding="utf-8", errors="replace").strip() for each in Path("/proc/self/task").glob("*/comm")
+            each.read_text(encoding="utf-8", errors="replace").strip()
+            for each in Path("/proc/self/task").glob("*/comm")
         ]
         # A thread of the library more or less says nothing.
         return Counter(set(kernel) | {each.name for each in threading.enumerate()} - _OWN_THREADS)
@@ -257,11 +258,47 @@ def table() -> tuple[Watcher, ...]:
         Names("worker: names of threads", _HOW, "a thread gets a name"),
         SharedMaps("worker: shared memory", f"{_HOW}: its maps", "a page is mapped"),
         Left("worker: memory files", fd, "one is kept open", lambda to, _: to.startswith("/memfd:"), _memory_file),
-        Left("worker: deleted files still open", fd, "one is kept open", lambda to, _: _is_file(to) and to.endswith(" (deleted)"), _deleted_file),
-        Left("worker: unnamed temporary files", fd, "one is kept open", lambda to, _: _is_file(to) and "/#" in to, _unnamed_file),
-        Left("worker: files left open", fd, "one is kept open", lambda to, _: _is_file(to) and not to.endswith(" (deleted)"), _file),
+        Left(
+            "worker: deleted files still open",
+            fd,
+            "one is kept open",
+            lambda to, _: _is_file(to) and to.endswith(" (deleted)"),
+            _deleted_file,
+        ),
+        Left(
+            "worker: unnamed temporary files",
+            fd,
+            "one is kept open",
+            lambda to, _: _is_file(to) and "/#" in to,
+            _unnamed_file,
+        ),
+        Left(
+            "worker: files left open",
+            fd,
+            "one is kept open",
+            lambda to, _: _is_file(to) and not to.endswith(" (deleted)"),
+            _file,
+        ),
         Left("worker: pipes", fd, "one is kept open", lambda to, _: to.startswith("pipe:"), _pipe),
-        Left("worker: TCP", fd, "a listener on the loopback is kept open", lambda _, kind: kind.startswith("tcp"), _listener),
-        Left("worker: UDP", fd, "a socket of the loopback is kept open", lambda _, kind: kind.startswith(("udp", "raw", "packet", "netlink")), _datagram),
-        Left("worker: named Unix sockets", fd, "an abstract one is kept open", lambda _, kind: kind.startswith("unix") and " at " in kind, _named_socket),
+        Left(
+            "worker: TCP",
+            fd,
+            "a listener on the loopback is kept open",
+            lambda _, kind: kind.startswith("tcp"),
+            _listener,
+        ),
+        Left(
+            "worker: UDP",
+            fd,
+            "a socket of the loopback is kept open",
+            lambda _, kind: kind.startswith(("udp", "raw", "packet", "netlink")),
+            _datagram,
+        ),
+        Left(
+            "worker: named Unix sockets",
+            fd,
+            "an abstract one is kept open",
+            lambda _, kind: kind.startswith("unix") and " at " in kind,
+            _named_socket,
+        ),
     )
