@@ -6,6 +6,7 @@ import copy
 import mmap
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_the_scanner_does_not_find_itself() -> None:
     for array in arrays.values():
         chance.random(dtype=np.float32, out=array)
     arrays["pixels"] = mapped((64, 64, 3), np.uint8)
-    with open("/dev/urandom", "rb", buffering=0) as noise:
+    with Path("/dev/urandom").open("rb", buffering=0) as noise:
         assert noise.readinto(arrays["pixels"].data) == arrays["pixels"].size
     with Markers.of(**arrays) as markers:
         before = scan([os.getpid()], markers).processes[0]

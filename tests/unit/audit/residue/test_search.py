@@ -74,7 +74,7 @@ def test_every_copy_counts(markers: Markers) -> None:
 
 
 def test_any_large_part_is_enough() -> None:
-    """The places that are looked for are spread evenly: what is left of an array is found if it is 2 / windows of it."""
+    """The places that are looked for are spread evenly: 2 / windows of an array is enough to find what is left."""
     vector = np.random.default_rng(7).normal(0, 1, 1404).astype(np.float32)
     raw = vector.view(np.uint8)
     with Markers.of(windows=16, vector=vector) as made:
