@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from facegate.audit.faults.picture import draw
-from facegate.audit.residue import Markers, ResidueReport, scan, tree
-from facegate.errors import AnalysisError, InvalidReceiptError, RequestClosedError
+from facegate.audit.faults.search import Searcher
+from facegate.audit.residue import ResidueReport
+from facegate.errors import AnalysisError, InvalidReceiptError, RequestClosedError, UploadError
 from facegate.gate import Gate
 from facegate.policy import Policy
 from facegate.receipt import Receipt, Verified, verify
@@ -72,10 +72,11 @@ def live(policy: Policy, requests: int, seed: int, progress: Callable[[], None] 
         if receipt.phase == "CLOSE":
             receipts.append(receipt)
 
-    with Gate(policy, on_receipt=keep) as gate:
-        data = _portrait(gate, seed)
+    # The markers are another process's: whoever makes them has had what they are made of.
+    with Gate(policy, on_receipt=keep) as gate, Searcher() as searcher:
+        data = searcher.invite(seed).data
         progress()
-        alive, over, kept_view = _searched(gate, data)
+        alive, over, kept_view = _searched(gate, searcher, data)
         progress()
         attempts, refused, own_taken = _strangers(gate, data)
         purge_ms = []
@@ -94,29 +95,37 @@ def live(policy: Policy, requests: int, seed: int, progress: Callable[[], None] 
     return Lives(alive, over, tuple(purge_ms), kept_view, attempts, refused, own_taken, verified, forged)
 
 
-def _portrait(gate: Gate, seed: int) -> bytes:
-    """As JPEG, so that no pixel of what the child decodes was ever in this process."""
-    picture = draw(seed)
-    with gate.open_request(f"audit-draw-{seed}", purpose=_PURPOSE) as request:
-        data = request.finish(picture, format="jpeg", quality=90).data
-    picture[...] = 0
-    return data
+def ordinary(policy: Policy, data: bytes) -> None:
+    """What a worker does all day, for whoever watches: requests that end with an output, without one, and in an error.
+
+    Args:
+        policy: of the gate.
+        data: an upload that shows somebody.
+    """
+    with Gate(policy) as gate:
+        with gate.open_request("audit-finished", purpose=_PURPOSE) as request:
+            upload = request.admit(data)
+            faces = request.analyze(upload)
+            if faces.subject is not None:
+                with faces.subject.expose("landmarks") as xyz, faces.expose("boxes") as boxes:
+                    _ = float(xyz.max()) + float(boxes.max())
+            request.finish(request.redact(upload), format="png")
+        with gate.open_request("audit-abandoned", purpose=_PURPOSE) as request:
+            request.analyze(request.admit(data), scan="large")
+        with suppress(UploadError), gate.open_request("audit-refused", purpose=_PURPOSE) as request:
+            request.admit(data[: len(data) // 2])
 
 
-def _searched(gate: Gate, data: bytes) -> tuple[ResidueReport, ResidueReport, bool]:
+def _searched(gate: Gate, searcher: Searcher, data: bytes) -> tuple[ResidueReport, ResidueReport, bool]:
     with gate.open_request("audit-searched", purpose=_PURPOSE) as request:
         upload = request.admit(data)
         subject = request.analyze(upload).subject
         if subject is None:
             raise RuntimeError("The drawn portrait shows nobody.")
         with subject.expose("landmarks") as xyz, subject.expose("embedding") as vector, upload.expose() as rgb:
-            with subject.expose("box") as box:
-                left, top, right, bottom = (int(max(each, 0)) for each in box)
-            markers = Markers.of(landmarks=xyz, embedding=vector, pixels=rgb[top:bottom, left:right])
-            alive = scan(tree(), markers)
+            alive = searcher.report(searcher.worker())
         request.finish(request.redact(upload), format="png")
-    with markers:
-        over = scan(tree(), markers)
+    over = searcher.report(searcher.worker())
     refused = False
     try:
         with subject.expose("landmarks"):

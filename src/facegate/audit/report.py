@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 from facegate.audit import faults
 from facegate.audit.channels import run_channels
 from facegate.audit.doctor import examine
-from facegate.audit.lives import live
+from facegate.audit.faults.search import Searcher
+from facegate.audit.lives import live, ordinary
 from facegate.audit.promises import Judged, Seen, judge
 from facegate.policy import Policy
 from facegate.receipt.statement import timestamp
@@ -25,11 +26,13 @@ Progress = Callable[[str, int, int], None]
 PROFILES: Final[dict[Profile, tuple[int, int]]] = {"short": (150, 30), "full": (12_000, 500)}
 LIMITATIONS: Final = (
     "Verified by these checks, on this host, at this time: that nothing was seen is no proof that nothing was.",
-    "The scanner looks for copies of 32 bytes and more in eighteen encodings; compressed, encrypted, resized or otherwise "
-    "computed data it does not know, nor what is in the kernel, in registers or on an accelerator.",
-    "The watchers see the worker's process tree and this host's file systems, not other hosts, a hypervisor or a disk's cache.",
+    "The scanner looks for copies of 32 bytes and more in eighteen encodings. Data that were compressed, encrypted, "
+    "resized or otherwise computed on it does not know, nor what is in the kernel, in registers or on an accelerator.",
+    "The watchers see the worker's process tree and this host's file systems, not other hosts, a hypervisor or the "
+    "cache of a disk.",
     "Root, a debugger and the kernel can read what a request holds while it is open.",
-    "The output itself shows the subject; what the worker does with it, and with copies of its own, is the worker's matter.",
+    "The output itself shows the subject. What the worker does with it, and with copies of its own, is the worker's "
+    "matter.",
 )
 
 
@@ -98,12 +101,19 @@ class Audit:
         }
 
 
-def audit(profile: Profile = "short", *, seed: int | None = None, progress: Progress = lambda *_: None) -> Audit:
+def audit(
+    profile: Profile = "short",
+    *,
+    seed: int | None = None,
+    cells: Sequence[tuple[str, str]] | None = None,
+    progress: Progress = lambda *_: None,
+) -> Audit:
     """Run every check on this host.
 
     Args:
         profile: ``"short"`` takes under two minutes on two cores, ``"full"`` most of an hour.
         seed: to repeat a run; by default a new one.
+        cells: stages and faults; all that make sense by default.
         progress: told a stage, what is done of it, and how much there is.
 
     Raises:
@@ -118,10 +128,14 @@ def audit(profile: Profile = "short", *, seed: int | None = None, progress: Prog
     steps = _Counter("requests", purges + 2, progress)
     lives = live(Policy(), purges, chosen, steps.step)
     watched = _Counter("channels", 5, progress)
-    channels = run_channels(lambda: live(Policy(spares=1), 2, chosen + 1), progress=lambda _: watched.step())
-    cells = faults.cells()
-    broken = _Counter("faults", len(cells), progress)
-    run = faults.run(cells, requests=faulted, seed=chosen, progress=lambda _: broken.step())
+    with Searcher() as searcher:
+        data = searcher.invite(chosen + 1).data
+    channels = run_channels(lambda: ordinary(Policy(spares=1), data), progress=lambda _: watched.step())
+    chosen_cells = faults.cells() if cells is None else list(cells)
+    broken = _Counter("faults", len(chosen_cells), progress)
+    run = faults.run(
+        chosen_cells, requests=faulted if cells is None else 1, seed=chosen, progress=lambda _: broken.step()
+    )
     seen = Seen(host, lives, channels, run)
     return Audit(
         f"audit-{secrets.token_hex(8)}",

@@ -16,10 +16,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from facegate import kernel
 from facegate.audit.faults.processes import below
+
+if TYPE_CHECKING:
+    from facegate.audit.residue.report import ResidueReport
 
 WINDOW: Final = 32  # bytes of a hit
 _PR_SET_PTRACER: Final = 0x59616D61
@@ -94,6 +97,12 @@ class Searcher:
         """Search the memory of processes, what they have open, and shared memory."""
         return Found(**self._ask({"search": sorted(pids)}))
 
+    def report(self, pids: Iterable[int]) -> ResidueReport:
+        """As `search`, with all that the scanner has to say."""
+        from facegate.audit.residue.report import ResidueReport  # noqa: PLC0415 - most only search
+
+        return ResidueReport.from_dict(self._ask({"report": sorted(pids)}))
+
     def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
         self._process.stdin.write(json.dumps(command) + "\n")  # type: ignore[union-attr]
         self._process.stdin.flush()  # type: ignore[union-attr]
@@ -115,6 +124,8 @@ def main() -> None:
             if "person" in command:
                 data, digest = portrait.make(command["person"])
                 answer = {"data": base64.b64encode(data).decode(), "digest": digest}
+            elif "report" in command:
+                answer = scan(command["report"], portrait.markers).as_dict()
             else:
                 report = scan(command["search"], portrait.markers)
                 had = ", ".join(dict.fromkeys(each.role for each in report.processes if each.found))

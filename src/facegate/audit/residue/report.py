@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Role = Literal["worker", "zygote", "child", "other", "files"]
 
@@ -142,6 +142,23 @@ class ResidueReport:
             "bytes_scanned": self.bytes_scanned,
             "mib_per_second": self.mib_per_second,
         }
+
+    @classmethod
+    def from_dict(cls, said: dict[str, Any]) -> Self:
+        """What `as_dict` gave, as it comes from the process that scanned."""
+        places = [
+            Scanned(
+                **{
+                    **place,
+                    "hits": tuple(Hit(**each) for each in place["hits"]),
+                    "unreadable": tuple(
+                        Unread(**each | {"inode": tuple(each["inode"])}) for each in place["unreadable"]
+                    ),
+                }
+            )
+            for place in said["processes"]
+        ]
+        return cls(tuple(places), said["markers"], said["refused"], said["seconds"])
 
     def __str__(self) -> str:
         """One line for each finding and each unexplained range, for a test's message."""
