@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full mediapipe soak ends mutations fuzz lint format bench peers clean
+.PHONY: demo test test-full mediapipe soak ends faults mutations fuzz lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -46,6 +46,10 @@ $(VENV)/mediapipe/.complete: tests/sandbox/mediapipe.txt | $(BIN)/python
 # 10,000 requests, one in ten ended by a random end.
 ends: $(VENV)/.facegate-test
 	FACEGATE_ENDS=10000 $(PYTEST) tests/leak/test_ends_campaign.py -s --timeout=10800
+
+# 12,000 requests, each with a fault at one stage of its way.
+faults: $(VENV)/.facegate-test
+	FACEGATE_FAULTS=12000 $(PYTEST) tests/fault/test_matrix.py -s --timeout=10800
 
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
