@@ -1,4 +1,4 @@
-"""A deliberately leaky facegate: each leak is one habit that a change could bring in. For the tests of the matrix alone."""
+"""A leaky facegate on purpose, for the tests of the matrix alone: each leak is a habit that a change could bring in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fault matrix: a request for each cell by default; ``FACEGATE_FAULTS=12000`` (``make faults``) is the full profile."""
+"""The fault matrix: one request for each cell; ``FACEGATE_FAULTS=12000`` (``make faults``) is the full profile."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def test_the_shipped_child_knows_no_faults(nobody: bytes) -> None:
         with pytest.raises(ChildCrashedError), gate.open_request("no-faults", purpose="safety") as request:
             request.admit(nobody)
             with request._custody.working():
-                request._custody.call({"do": "fault", "stage": "mesh", "fault": "hang", "moment": "after", "dies": True})
+                request._custody.call(
+                    {"do": "fault", "stage": "mesh", "fault": "hang", "moment": "after", "dies": True}
+                )
 
 
 def test_the_page_is_current() -> None:

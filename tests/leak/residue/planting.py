@@ -53,14 +53,18 @@ _BYTES: dict[str, Encode] = {
     "hex": lambda array, _: array.tobytes().hex().encode(),
     "hex upper": lambda array, _: array.tobytes().hex().upper().encode(),
 }
-_VALUES: dict[str, Encode] = _FLOATS | _BYTES | {
-    "json": _json(),
-    "json compact": _json((",", ":")),
-    "decimal": _joined(", "),
-    "decimal compact": _joined(","),
-    "%.6f": _table("%.6f"),
-    "%.18e": _table("%.18e"),
-}
+_VALUES: dict[str, Encode] = (
+    _FLOATS
+    | _BYTES
+    | {
+        "json": _json(),
+        "json compact": _json((",", ":")),
+        "decimal": _joined(", "),
+        "decimal compact": _joined(","),
+        "%.6f": _table("%.6f"),
+        "%.18e": _table("%.18e"),
+    }
+)
 ENCODINGS: dict[str, dict[str, Encode]] = {
     "values": _VALUES,
     "points": _VALUES | {

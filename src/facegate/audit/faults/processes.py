@@ -45,11 +45,15 @@ def below(root: int) -> set[int]:
     reached: set[int] = set()
     fringe = {root}
     while fringe:
-        fringe = {
-            pid
-            for pid, parent in parents.items()
-            if (parent in fringe or (sessions[pid] in fringe and sessions[pid] != sessions.get(root)))
-        } - reached - {root}
+        fringe = (
+            {
+                pid
+                for pid, parent in parents.items()
+                if (parent in fringe or (sessions[pid] in fringe and sessions[pid] != sessions.get(root)))
+            }
+            - reached
+            - {root}
+        )
         reached |= fringe
     return reached
 

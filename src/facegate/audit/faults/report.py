@@ -98,7 +98,5 @@ class FaultReport:
             "stages": list(STAGES),
             "faults": list(FAULTS),
             "cells": [asdict(cell) for cell in self.cells],
-            "senseless": [
-                {"stage": stage, "fault": fault, "reason": why} for (stage, fault), why in SENSELESS.items()
-            ],
+            "senseless": [{"stage": stage, "fault": fault, "reason": why} for (stage, fault), why in SENSELESS.items()],
         }

@@ -28,12 +28,16 @@ _PATIENCE = 60.0
 def main(stages: list[str], data: bytes) -> None:
     """Open the requests, wait until each is in its stage, then for ever."""
     stand = Stand()
-    with FaultGate(POLICIES["usual"][0], cpu=None, on_receipt=lambda receipt: _say({"receipt": _text(receipt)})) as gate:
+    with FaultGate(
+        POLICIES["usual"][0], cpu=None, on_receipt=lambda receipt: _say({"receipt": _text(receipt)})
+    ) as gate:
         with gate.open_request("reference", purpose="safety") as request:
             subject = request.analyze(request.admit(data), scan="large").subject
             with subject.expose("landmarks") as xyz:  # type: ignore[union-attr]
                 stand.person = Person(data, digest(xyz))
-        courses = [Course(Plan(stage, "worker killed", "after", dies=False, by_task=False), stand, Forks()) for stage in stages]
+        courses = [
+            Course(Plan(stage, "worker killed", "after", dies=False, by_task=False), stand, Forks()) for stage in stages
+        ]
         for number, course in enumerate(courses):
             threading.Thread(target=course.run, args=(gate, f"victim-{number}"), daemon=True).start()
         until = time.monotonic() + _PATIENCE

@@ -57,7 +57,9 @@ class _Look:
     def nonzero(self) -> int:
         """How many bytes are not zero."""
         if self._address:
-            return int(np.count_nonzero(np.frombuffer(kernel.bytes_at(self._address, self._size), np.uint8)))
+            return int(
+                np.count_nonzero(np.frombuffer(memoryview(kernel.bytes_at(self._address, self._size)), np.uint8))
+            )
         found = at = 0
         while chunk := os.pread(self._descriptor, _CHUNK, at):
             found += int(np.count_nonzero(np.frombuffer(chunk, np.uint8)))
