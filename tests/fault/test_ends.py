@@ -452,3 +452,31 @@ def test_output_of_an_array_after_a_crash_is_refused(gate: facegate.Gate, new_id
     with pytest.raises(ChildCrashedError), gate.open_request(new_id(), purpose="safety") as request:
         os.kill(child_of(request).pid, signal.SIGKILL)
         request.finish(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_an_output_whose_child_died_is_wiped(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The child has written it and dies before it says so."""
+    copies: list[int] = []
+    with pytest.raises(ChildCrashedError), gate.open_request(new_id(), purpose="safety") as request:
+        upload = request.admit(astronaut)
+        child, receive = child_of(request), wire.receive
+
+        def dying(channel: object) -> tuple[dict, list[int]]:
+            answer = receive(channel)
+            if channel is child._channel:
+                copies.extend(os.dup(region.fd) for region in request._custody._regions if region.name == "output")
+                os.kill(child.pid, signal.SIGKILL)
+                raise EOFError
+            return answer
+
+        monkeypatch.setattr(wire, "receive", dying)
+        request.finish(upload)
+    (copy,) = copies
+    try:
+        assert os.lseek(copy, 0, os.SEEK_DATA) == 0, "the child did write"
+        assert not any(os.pread(copy, 1 << 20, 0))
+    finally:
+        os.close(copy)
+    assert closed(request).purge.bytes_nonzero == 0

@@ -133,3 +133,27 @@ def test_close_is_idempotent_and_gives_everything_back() -> None:
     region.close()
     assert len(os.listdir("/proc/self/fd")) == before
     assert "facegate-test-close" not in Path("/proc/self/maps").read_text(encoding="ascii")
+
+
+def test_pages_beyond_what_was_told_are_wiped_too() -> None:
+    """As of an output whose child died, or lied, before it said how much it had written."""
+    region = Region("output", 1 << 20)
+    try:
+        with region.buffer() as buffer:
+            buffer[100 * PAGE : 100 * PAGE + 4] = b"face"
+            buffer[180 * PAGE : 180 * PAGE + 4] = b"face"
+        wiped = region.wipe(1)
+        assert wiped.bytes_wiped == wiped.bytes_reread == 181 * PAGE
+        assert wiped.bytes_nonzero == 0
+        assert not any(region.buffer())
+    finally:
+        region.close()
+
+
+def test_pages_that_nobody_touched_are_not_made_by_a_wipe() -> None:
+    region = Region("output", 1 << 20)
+    try:
+        assert region.wipe(1).bytes_wiped == PAGE
+        assert os.fstat(region.fd).st_blocks * 512 <= PAGE
+    finally:
+        region.close()

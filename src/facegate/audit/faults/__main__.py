@@ -1,4 +1,4 @@
-"""``python -m facegate.audit.faults [STAGE FAULT] [--seed N] [--requests N] [--json FILE]``: run the matrix, or replay a cell."""
+"""Run the matrix, or replay a cell: ``python -m facegate.audit.faults [STAGE FAULT] [--seed N] [--requests N]``."""
 
 from __future__ import annotations
 

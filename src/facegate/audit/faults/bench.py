@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any, Final, NoReturn
 
+from facegate import kernel
 from facegate.audit.faults.table import SIGNALS
 from facegate.codes import Refusal
 from facegate.vision import batch, decode, landmarks, mesh, workbench
@@ -130,7 +131,7 @@ def _use_up_address_space() -> NoReturn:
     size = _PIECE
     while size >= mmap.PAGESIZE:
         try:
-            held.append(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE))
+            held.append(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | kernel.MAP_NORESERVE))
         except (OSError, MemoryError):
             size //= 4
     held.append(bytearray(_PIECE))  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ _OWN_BATCH: Final = 8
 # How much of an even share a cell gets that takes whole seconds of a processor, or a worker's start.
 _SHARES: Final = {"CPU limit": 0.12, "worker killed": 0.6, "hang": 0.6}
 _QUIET_SECONDS: Final = 15.0
+_SETTLING_SECONDS: Final = 5.0
 _MOST_TOLD: Final = 3
 
 Progress = Callable[[CellResult], None]
@@ -238,7 +239,7 @@ def _holdings(searcher: Searcher) -> Holdings:
 
 def _left(before: Holdings, searcher: Searcher) -> list[str]:
     """What this process has more of than before, when it has had time to settle."""
-    until = time.monotonic() + _QUIET_SECONDS
+    until = time.monotonic() + _SETTLING_SECONDS
     while (left := _holdings(searcher).more_than(before)) and time.monotonic() < until:
         time.sleep(0.02)
     return left

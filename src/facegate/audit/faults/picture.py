@@ -30,7 +30,7 @@ _MIDDLE = (
 
 
 def draw(seed: int) -> NDArray[np.uint8]:
-    """The portrait, (256, 256, 3) uint8, RGB; its place and its noise are the seed's, so that no two have a row in common.
+    """The portrait, (256, 256, 3) uint8, RGB; place and noise are the seed's, so that no two have a row in common.
 
     BlazeFace is over 0.9 sure of it.
     """

@@ -1,8 +1,8 @@
 """The search for what a batch's person left in memory, made by a process of its own.
 
-Whoever makes markers of a person has had the person's geometry, in whatever form, and the search would find it there. So
-the worker under fault never does: this program draws the person, looks at it through a gate of its own, keeps the markers
-and searches other processes for them. The worker gets an encoded picture and a digest.
+Whoever makes markers of a person has had the person's geometry, in whatever form, and the search would find it there.
+So the worker under fault never does: this program draws the person, looks at it through a gate of its own, keeps the
+markers and searches other processes for them. The worker gets an encoded picture and a digest.
 """
 
 from __future__ import annotations

@@ -117,20 +117,21 @@ def ends(stage: str, fault: str) -> tuple[End, ...]:
         return (End("finished", "", f"killed at purge|signal {fault}" if fault in SIGNALS else "killed at purge"),)
     if fault in SIGNALS:
         return (End("child-crashed", "ChildCrashedError", f"signal {fault}"),)
-    if fault == "memory limit":
-        # Python and OpenCV say that there is no memory; a library that does not look dies of it.
-        died = End("child-crashed", "ChildCrashedError", "signal SIG(ABRT|SEGV|BUS)|exit 1")
-        return (End("exception", "LimitExceededError"), died)
-    if fault == "cgroup OOM":
-        return (End("child-crashed", "ChildCrashedError", "signal SIGKILL"),)
-    if fault == "CPU limit":
-        return (End("timeout", "SandboxTimeoutError", "signal SIGXCPU"),)
-    if fault == "cancel":
-        return (End("cancelled", "(CancelledError)?"),)
-    if fault == "hang":
-        return (End("expired", "") if stage in WORKER_STAGES else End("timeout", "SandboxTimeoutError"),)
-    if fault == "client gone":
-        return (End("exception", "ConnectionResetError") if stage == "accept" else End("abandoned", ""),)
-    if stage in WORKER_STAGES:
-        return (End("exception", "FaultError"),)
-    return (End("exception", "DecodeError"), End("child-crashed", "ChildCrashedError", "exit 1"))
+    return _IN_WORKER.get((stage, fault)) or (_ELSEWHERE | (_WAITING if stage in WORKER_STAGES else {}))[fault]
+
+
+# Python and OpenCV say that there is no memory; a library that does not look dies of it.
+_ELSEWHERE: Final = {
+    "memory limit": (
+        End("exception", "LimitExceededError"),
+        End("child-crashed", "ChildCrashedError", "signal SIG(ABRT|SEGV|BUS)"),
+    ),
+    "cgroup OOM": (End("child-crashed", "ChildCrashedError", "signal SIGKILL"),),
+    "CPU limit": (End("timeout", "SandboxTimeoutError", "signal SIGXCPU"),),
+    "cancel": (End("cancelled", "(CancelledError)?"),),
+    "hang": (End("timeout", "SandboxTimeoutError"),),
+    "client gone": (End("abandoned", ""),),
+    "exception": (End("exception", "DecodeError"), End("child-crashed", "ChildCrashedError", "exit 1")),
+}
+_WAITING: Final = {"hang": (End("expired", ""),), "exception": (End("exception", "FaultError"),)}
+_IN_WORKER: Final = {("accept", "client gone"): (End("exception", "ConnectionResetError"),)}

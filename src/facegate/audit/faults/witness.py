@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,7 +57,9 @@ class _Look:
     def nonzero(self) -> int:
         """How many bytes are not zero."""
         if self._address:
-            return int(np.count_nonzero(np.frombuffer(kernel.bytes_at(self._address, self._size), np.uint8)))
+            return int(
+                np.count_nonzero(np.frombuffer(memoryview(kernel.bytes_at(self._address, self._size)), np.uint8))
+            )
         found = at = 0
         while chunk := os.pread(self._descriptor, _CHUNK, at):
             found += int(np.count_nonzero(np.frombuffer(chunk, np.uint8)))
@@ -139,6 +142,7 @@ class Witness:
         wrong = [f"the {look.name} was not closed" for look in self._looks if not look.owner_closed]
         wrong += [f"the {look.name} was not zero" for look in self._looks if look.nonzero()]
         wrong += ["a view that was kept still shows what it did"] * any(view.any() for view in self.views)
+        wrong += ["a view that was kept is still a map of the request's memory"] * _mapped(self.views)
         wrong += ["the child outlived its request"] * (self.child is not None and self.child.alive)
         return list(dict.fromkeys(wrong))
 
@@ -169,6 +173,17 @@ class Witness:
     def kept_alive(self) -> bool:
         """Whether somebody keeps the request's state, after `let_go` and a collection."""
         return self._custody() is not None
+
+
+def _mapped(views: Sequence[Any]) -> bool:
+    """Whether one of the arrays lies in a map of shared memory, and not in what took its place."""
+    addresses = [view.__array_interface__["data"][0] for view in views]
+    for line in Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace").splitlines() if views else []:
+        if "memfd:facegate" in line or "secretmem" in line:
+            start, _, end = line.split()[0].partition("-")
+            if any(int(start, 16) <= address < int(end, 16) for address in addresses):
+                return True
+    return False
 
 
 def collect() -> None:

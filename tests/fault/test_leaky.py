@@ -1,0 +1,45 @@
+"""A leaky build is caught in every one of its leaks: the matrix is no check that cannot fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from facegate.audit.faults import run
+from tests.fault.leaky import LEAKS, clean_up
+
+REQUESTS = 6
+
+
+@pytest.fixture(autouse=True)
+def _cleaned() -> Iterator[None]:
+    yield
+    clean_up()
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_the_matrix_tells_of_the_leak(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    leak = LEAKS[name]
+    with monkeypatch.context() as patched:
+        leak.make(patched, tmp_path)
+        # A seed of its own: what one leak left in this process must not be taken for another's.
+        report = run([leak.cell], requests=REQUESTS, seed=100 + list(LEAKS).index(name))
+    (cell,) = report.cells
+    assert cell.requests == REQUESTS
+    assert cell.result == "failed", cell
+    assert leak.told in cell.detail
+    assert not report.passed
+    if "bytes of the person" in leak.told:
+        assert cell.residue_bytes > 0
+    if "no receipt" in leak.told:
+        assert cell.missing_receipts == REQUESTS
+    if "processes" in leak.told or "outlived" in leak.told:
+        assert cell.orphans > 0
+
+
+def test_the_same_cells_are_ok_without_leaks() -> None:
+    cells = sorted({leak.cell for leak in LEAKS.values()})
+    report = run(cells, requests=REQUESTS * len(cells), seed=99)
+    assert report.passed, report.cells
