@@ -95,4 +95,4 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf $(VENV) .venv-* build dist demo-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist demo-out audit-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
