@@ -123,7 +123,16 @@ def _named(word: str) -> Callable[[tuple[Any, ...]], str | None]:
     return lambda _: word
 
 
-_FILE_ACTS: Final = ("os.rename", "os.link", "os.symlink", "os.truncate", "os.mkdir", "os.chmod", "os.setxattr", "os.utime")
+_FILE_ACTS: Final = (
+    "os.rename",
+    "os.link",
+    "os.symlink",
+    "os.truncate",
+    "os.mkdir",
+    "os.chmod",
+    "os.setxattr",
+    "os.utime",
+)
 _COPIES: Final = ("shutil.copyfile", "shutil.copytree", "shutil.move", "shutil.make_archive", "shutil.rmtree")
 _TEMPORARY: Final = ("tempfile.mkstemp", "tempfile.mkdtemp")
 _CONNECTS: Final = ("socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg")

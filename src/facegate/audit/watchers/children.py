@@ -73,7 +73,7 @@ class Seen(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Processes)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002 (it lasts)
+    def act(self, scene: Scene, phase: str) -> None:
         scene.instrument(ControlProcess)
 
     def look(self, scene: Scene) -> Iterator[Observation]:
@@ -95,7 +95,7 @@ def _sockets(wanted: Callable[[str], bool]) -> Callable[[Process], Iterable[str]
 
 
 def _environment(process: Process) -> Iterator[str]:
-    from facegate.sandbox.host import ENVIRONMENT  # noqa: PLC0415 (Linux only)
+    from facegate.sandbox.host import ENVIRONMENT
 
     # glibc cuts its tunables apart in place, so the second shows as an entry of its own.
     allowed = {f"{name}={value}" for name, value in ENVIRONMENT.items()} | {
@@ -125,12 +125,18 @@ def _names(process: Process) -> Iterator[str]:
 def _outputs(process: Process) -> Iterator[str]:
     """A zygote has its own memory file there until it is ready, so what counts is where they lead now."""
     now = process.now if process.role == "zygote" else {key[0]: each for key, each in process.descriptors.items()}
-    yield from (f"output {number} to {now[number].target}" for number in (1, 2) if number in now and now[number].target != os.devnull)
+    yield from (
+        f"output {number} to {now[number].target}"
+        for number in (1, 2)
+        if number in now and now[number].target != os.devnull
+    )
 
 
 def _files(descriptor: Descriptor) -> bool:
-    return descriptor.writable and descriptor.target.startswith("/") and not descriptor.target.startswith(
-        ("/dev/null", "/memfd:", "/secretmem")
+    return (
+        descriptor.writable
+        and descriptor.target.startswith("/")
+        and not descriptor.target.startswith(("/dev/null", "/memfd:", "/secretmem"))
     )
 
 
@@ -174,7 +180,7 @@ class Accelerator(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Processes)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002
+    def act(self, scene: Scene, phase: str) -> None:
         for path in ("/dev/nvidiactl", "/dev/kfd", *map(str, sorted(Path("/dev/dri").glob("render*")))):
             if Path(path).exists():
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -193,7 +199,7 @@ class Accelerator(Watcher):
         mine = scene.notes.get(self.slug)
         looked_at = processes.of("worker", *_SERVING)
         for process in looked_at:
-            for (number, target), _ in process.descriptors.items():
+            for number, target in process.descriptors:
                 if process.role == "worker" and (number, target) == mine:
                     yield Observation(f"{target} open", str(process), f"{self.slug}.{BEFORE}")
                 elif process.role in _SERVING and target.startswith(_GPU):
@@ -219,19 +225,70 @@ def table() -> tuple[Watcher, ...]:
     return (
         Seen("children: environment", how, f"{process} has a variable", _SERVING, environ, _environment),
         Seen("children: command line", how, f"{process} has arguments", _SERVING, "cmdline", _arguments),
-        Seen("children: names of processes and threads", how, f"{process} has a named thread", _SERVING, "comm", _names),
+        Seen(
+            "children: names of processes and threads", how, f"{process} has a named thread", _SERVING, "comm", _names
+        ),
         Seen("children: standard output and error", how, f"the output of {process} is a pipe", _SERVING, fd, _outputs),
-        Seen("children: network sockets", how, f"{process} opens TCP and UDP sockets", _SERVING, fd, _sockets(lambda kind: not kind.startswith(("unix", "unknown")))),
-        Seen("children: listeners", how, f"{process} listens on the loopback", _SERVING, fd, _sockets(lambda kind: "listening" in kind)),
-        Seen("children: named Unix sockets", how, f"{process} has an abstract one", _SERVING, fd, _sockets(lambda kind: kind.startswith("unix") and " at " in kind)),
+        Seen(
+            "children: network sockets",
+            how,
+            f"{process} opens TCP and UDP sockets",
+            _SERVING,
+            fd,
+            _sockets(lambda kind: not kind.startswith(("unix", "unknown"))),
+        ),
+        Seen(
+            "children: listeners",
+            how,
+            f"{process} listens on the loopback",
+            _SERVING,
+            fd,
+            _sockets(lambda kind: "listening" in kind),
+        ),
+        Seen(
+            "children: named Unix sockets",
+            how,
+            f"{process} has an abstract one",
+            _SERVING,
+            fd,
+            _sockets(lambda kind: kind.startswith("unix") and " at " in kind),
+        ),
         Seen("children: files open to write", how, f"{process} has one open", _SERVING, fd, _targets(_files)),
         Seen("children: deleted files still open", how, f"{process} has one open", _SERVING, fd, _targets(_deleted)),
         Seen("children: memory files", how, f"{process} has one open", ("child",), fd, _memory_files),
-        Seen("children: pipes", how, f"{process} has one", _SERVING, fd, _targets(lambda each: each.target.startswith("pipe:"))),
-        Seen("children: bytes written to devices", f"{how}; the zygote's count has those of dead children", f"{process} writes 64 KiB and syncs", _SERVING, "io", _written),
+        Seen(
+            "children: pipes",
+            how,
+            f"{process} has one",
+            _SERVING,
+            fd,
+            _targets(lambda each: each.target.startswith("pipe:")),
+        ),
+        Seen(
+            "children: bytes written to devices",
+            f"{how}; the zygote's count has those of dead children",
+            f"{process} writes 64 KiB and syncs",
+            _SERVING,
+            "io",
+            _written,
+        ),
         Seen("children: bytes given to write(2)", how, f"{process} writes 64 KiB", ("child",), "io", _write_calls),
-        Seen("children: limit of core dumps", how, f"{process} has the highest", _SERVING, "limits", lambda each: [f"{limit} bytes of core" for limit in each.core_limit - {"0", "1"}]),
-        Seen("children: filter of core dumps", how, f"{process} adds all kinds of memory", _SERVING, "coredump_filter", lambda each: [f"coredump_filter {value:#x}" for value in each.core_filter if value & ~0x33]),
+        Seen(
+            "children: limit of core dumps",
+            how,
+            f"{process} has the highest",
+            _SERVING,
+            "limits",
+            lambda each: [f"{limit} bytes of core" for limit in each.core_limit - {"0", "1"}],
+        ),
+        Seen(
+            "children: filter of core dumps",
+            how,
+            f"{process} adds all kinds of memory",
+            _SERVING,
+            "coredump_filter",
+            lambda each: [f"coredump_filter {value:#x}" for value in each.core_filter if value & ~0x33],
+        ),
         Swap("children: swap", how, f"a page of {process} is swapped out", _SERVING, "status", _swapped),
         Accelerator("accelerator memory", f"{how}: descriptors of devices", "the device is opened"),
     )
