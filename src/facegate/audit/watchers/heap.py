@@ -147,12 +147,7 @@ def holder(value: object, skipped: set[int], known: dict[int, list[object]]) -> 
     """
     seen = {id(value), *skipped}
     level: list[tuple[object, str]] = [(value, "")]
-    # Every running thread is in a list of threading's, which is not a place where anybody keeps something.
-    namespaces = {
-        id(vars(module)): name
-        for name, module in tuple(sys.modules.items())
-        if hasattr(module, "__dict__") and name != "threading"
-    }
+    namespaces = {id(vars(module)): name for name, module in tuple(sys.modules.items()) if hasattr(module, "__dict__")}
     fallback = ""
     watched = False
     for _ in range(_DEEP):
@@ -179,8 +174,8 @@ def holder(value: object, skipped: set[int], known: dict[int, list[object]]) -> 
                     continue
                 if step is not None:
                     above.append((one, step + path))
-        if not above:
-            break
+        if fallback or not above:
+            break  # a frame that holds it is nearer than any module
         level = above
     return fallback or ("" if watched else "an object that nobody could be found to hold"), False
 
