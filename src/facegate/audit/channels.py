@@ -7,6 +7,7 @@ verified", whatever else was not seen.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -189,3 +190,7 @@ def markdown() -> str:
     """The table of channels, for the documentation."""
     rows = [f"| {each.name} | {each.watcher} | {each.control} |" for each in table()]
     return "\n".join(["| channel | watcher | control |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

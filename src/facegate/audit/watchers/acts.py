@@ -17,7 +17,7 @@ from facegate.sandbox import zygote
 
 
 def _write() -> None:
-    os.close(os.open("/tmp/facegate-control-child", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # noqa: S108
+    os.close(os.open("/tmp/facegate-control-child", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _connect() -> None:
@@ -25,7 +25,7 @@ def _connect() -> None:
 
 
 def _run() -> None:
-    os.execv("/bin/true", ["/bin/true"])  # noqa: S606
+    os.execv("/bin/true", ["/bin/true"])
 
 
 def _share() -> None:
@@ -37,7 +37,7 @@ def _anonymous() -> None:
 
 
 def _rename() -> None:
-    os.rename("/facegate-control-a", "/facegate-control-b")  # noqa: PTH104
+    os.rename("/facegate-control-a", "/facegate-control-b")
 
 
 ACTS: Final[dict[str, Callable[[], None]]] = {
@@ -63,7 +63,7 @@ class ForbiddenBench:
     def begin(self, arena: memoryview) -> None:
         """The arena is not used."""
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:  # noqa: ARG002
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         """Carry out the act that the command names."""
         try:
             ACTS[command["act"]]()

@@ -20,7 +20,7 @@ class Ends:
     """How every child of this process ended, and what it was caught at."""
 
     def __init__(self, scene: Scene) -> None:
-        from facegate.sandbox.child import Child  # noqa: PLC0415 (Linux only)
+        from facegate.sandbox.child import Child
 
         self.ends: dict[int, tuple[str, dict[str, int], str]] = {}
         original = Child.bury
@@ -31,7 +31,7 @@ class Ends:
             self.ends[child.pid] = end, child.declined, control
             return end
 
-        setattr(Child, "bury", bury)  # noqa: B010 (a method is put in another's place)
+        setattr(Child, "bury", bury)
         self._restore: Callable[[], None] | None = lambda: setattr(Child, "bury", original)
 
     def settle(self) -> None:
@@ -48,9 +48,9 @@ class Forbidding:
     """A zygote of its own, with every protection, whose children try forbidden acts."""
 
     def __init__(self, scene: Scene) -> None:
-        from facegate.sandbox.budget import Budget  # noqa: PLC0415 (Linux only)
-        from facegate.sandbox.host import Zygote  # noqa: PLC0415
-        from facegate.sandbox.seccomp.install import supported  # noqa: PLC0415
+        from facegate.sandbox.budget import Budget
+        from facegate.sandbox.host import Zygote
+        from facegate.sandbox.seccomp.install import supported
 
         if (why := supported()) is not None:
             raise UnavailableError(f"seccomp: {why}")
@@ -104,7 +104,7 @@ class Forbidden(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Ends)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002 (a child has no name to carry)
+    def act(self, scene: Scene, phase: str) -> None:
         scene.instrument(Forbidding).attempt(self.do)
 
     def look(self, scene: Scene) -> Iterator[Observation]:

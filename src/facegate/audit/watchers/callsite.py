@@ -14,7 +14,7 @@ _INSTALLED: Final = tuple({sysconfig.get_paths()["purelib"], sysconfig.get_paths
 
 
 def callsite() -> str:
-    """File and line of the innermost frame that belongs neither to Python, nor to what is installed, nor to the watchers.
+    """File and line of the innermost frame that is not of Python, of what is installed or of the watchers.
 
     Where there is none, the innermost frame that is not the watchers' own.
     """

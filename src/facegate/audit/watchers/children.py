@@ -73,7 +73,7 @@ class Seen(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Processes)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002 (it lasts)
+    def act(self, scene: Scene, phase: str) -> None:
         scene.instrument(ControlProcess)
 
     def look(self, scene: Scene) -> Iterator[Observation]:
@@ -95,7 +95,7 @@ def _sockets(wanted: Callable[[str], bool]) -> Callable[[Process], Iterable[str]
 
 
 def _environment(process: Process) -> Iterator[str]:
-    from facegate.sandbox.host import ENVIRONMENT  # noqa: PLC0415 (Linux only)
+    from facegate.sandbox.host import ENVIRONMENT
 
     # glibc cuts its tunables apart in place, so the second shows as an entry of its own.
     allowed = {f"{name}={value}" for name, value in ENVIRONMENT.items()} | {
@@ -180,7 +180,7 @@ class Accelerator(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Processes)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002
+    def act(self, scene: Scene, phase: str) -> None:
         for path in ("/dev/nvidiactl", "/dev/kfd", *map(str, sorted(Path("/dev/dri").glob("render*")))):
             if Path(path).exists():
                 descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -199,7 +199,7 @@ class Accelerator(Watcher):
         mine = scene.notes.get(self.slug)
         looked_at = processes.of("worker", *_SERVING)
         for process in looked_at:
-            for (number, target), _ in process.descriptors.items():
+            for number, target in process.descriptors:
                 if process.role == "worker" and (number, target) == mine:
                     yield Observation(f"{target} open", str(process), f"{self.slug}.{BEFORE}")
                 elif process.role in _SERVING and target.startswith(_GPU):

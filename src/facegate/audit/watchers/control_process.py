@@ -28,15 +28,15 @@ def main(mark: str, folder: str) -> None:
     named.listen(1)
     kept += [listener, datagram, named]
     kept.append(os.memfd_create(mark))
-    gone = os.path.join(folder, "deleted")  # noqa: PTH118 (few imports, so that it starts at once)
+    gone = os.path.join(folder, "deleted")
     kept.append(os.open(gone, os.O_RDWR | os.O_CREAT, 0o600))
-    os.unlink(gone)  # noqa: PTH108
-    written = os.open(os.path.join(folder, "written"), os.O_RDWR | os.O_CREAT, 0o600)  # noqa: PTH118
+    os.unlink(gone)
+    written = os.open(os.path.join(folder, "written"), os.O_RDWR | os.O_CREAT, 0o600)
     os.write(written, b"c" * 65536)
     os.fsync(written)
     kept.append(written)
     kept.append(os.pipe())
-    with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:  # noqa: PTH123
+    with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
         file.write(hex(CORE_FILTER))
     resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)
     page = mmap.mmap(-1, 1 << 20)

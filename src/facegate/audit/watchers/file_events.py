@@ -48,9 +48,9 @@ def places() -> dict[str, Path]:
         "working folder": Path.cwd(),
         "home": Path.home(),
         "temporary folder (TMPDIR)": Path(tempfile.gettempdir()),
-        "/tmp": Path("/tmp"),  # noqa: S108 (watched, not used)
-        "/var/tmp": Path("/var/tmp"),  # noqa: S108
-        "/dev/shm": Path("/dev/shm"),  # noqa: S108
+        "/tmp": Path("/tmp"),
+        "/var/tmp": Path("/var/tmp"),
+        "/dev/shm": Path("/dev/shm"),
         "/run": Path("/run"),
         "/var/log": Path("/var/log"),
         "package folder": Path(facegate.__file__).parent,
@@ -100,10 +100,7 @@ class FileEvents:
 
     def _take(self) -> None:
         for mask, path, pid in self._backend.read():
-            if pid is None:
-                who = self._guessed(path)
-            else:
-                who = self._asked(pid)
+            who = self._guessed(path) if pid is None else self._asked(pid)
             if not who:
                 continue
             if PREFIX in path and self._scene.token in Path(path).name and "sentinel" in path:

@@ -153,14 +153,14 @@ def table() -> tuple[Watcher, ...]:
         Bytecode("files: __pycache__", _HOW, makes),
         Elsewhere("files: anywhere else", "fanotify on every writable file system", makes),
         Deed("files created", _HOW, "an empty file is made", "created", lambda path: path.touch(), prepared=False),
-        Deed("files written", _HOW, "a file is written to", "written", lambda path: _store(path)),
+        Deed("files written", _HOW, "a file is written to", "written", _store),
         Deed("files truncated", _HOW, "a file is cut to nothing", "truncated", lambda path: os.truncate(path, 0)),
         Deed("files renamed", _HOW, "a file is renamed", "renamed", _rename),
         Deed("files removed", _HOW, "a file is removed", "removed", lambda path: path.unlink()),
         Deed("hard links", _HOW, "a file gets a second name", "hard link", _hard_link, prepared=False),
         Deed("symbolic links", _HOW, "a link is made", "symlink", lambda path: path.symlink_to("/"), prepared=False),
         Deed("folders", _HOW, "a folder is made", "directory", lambda path: path.mkdir(), prepared=False),
-        Deed("FIFOs, devices", _HOW, "a FIFO is made", "special", lambda path: os.mkfifo(path), prepared=False),
+        Deed("FIFOs, devices", _HOW, "a FIFO is made", "special", os.mkfifo, prepared=False),
         Deed("file attributes", _HOW, "an extended attribute is set", "attribute", _attribute),
     )
 

@@ -69,18 +69,23 @@ def _counts(name: str, found: Any, referrer: object) -> bool:
     return True
 
 
-def reachable() -> dict[str, dict[int, object]]:
-    """All objects of each kind that some object of the collector refers to, by identity."""
+def reachable(referrers: dict[int, list[object]] | None = None) -> dict[str, dict[int, object]]:
+    """All objects of each kind that some object of the collector refers to, by identity.
+
+    Args:
+        referrers: takes who refers to those objects, and to what stands between them and the collector's.
+    """
     found: dict[str, dict[int, object]] = {name: {} for name in _KINDS}
     named: dict[type, str] = {}
     containers = gc.get_objects()
-    # A dict or tuple of nothing but arrays and the like is not the collector's either: found by way of who refers to it.
+    # A dict or tuple of nothing but arrays is not the collector's either: it is found by way of who refers to it.
     passed: set[int] = set()
     mine = {id(containers), id(found), id(named), *(id(each) for each in found.values())}
+    containers += _frames()
     for container in containers:
         if id(container) in mine:
             continue
-        for each in gc.get_referents(container):
+        for each in _held_by(container):
             kind = type(each)
             name = named.get(kind)
             if name is None:
@@ -88,9 +93,30 @@ def reachable() -> dict[str, dict[int, object]]:
             if kind in {dict, tuple} and not gc.is_tracked(each) and id(each) not in passed:
                 passed.add(id(each))
                 containers.append(each)  # and so visited by this loop
+                if referrers is not None:
+                    referrers[id(each)] = [container]
             if name and _counts(name, each, container):
                 found[name][id(each)] = each
+                if referrers is not None:
+                    referrers.setdefault(id(each), []).append(container)
     return found
+
+
+def _frames() -> list[object]:
+    """Frames that run in other threads, which the collector does not know of."""
+    found: list[object] = []
+    for thread, frame in sys._current_frames().items():
+        step: types.FrameType | None = None if thread == threading.get_ident() else frame
+        while step is not None:
+            found.append(step)
+            step = step.f_back
+    return found
+
+
+def _held_by(container: object) -> list[Any]:
+    if isinstance(container, types.FrameType):
+        return list(container.f_locals.values())
+    return gc.get_referents(container)
 
 
 class Held:
@@ -114,7 +140,7 @@ class Held:
         return known == sys.getsizeof(each)
 
 
-def holder(value: object, skipped: set[int]) -> tuple[str, bool]:
+def holder(value: object, skipped: set[int], known: dict[int, list[object]]) -> tuple[str, bool]:
     """Who keeps an object: a path such as ``module.name[...]``, and whether it is a module's.
 
     Empty if only the watchers do, which took it down as what somebody pickled, for one.
@@ -127,7 +153,8 @@ def holder(value: object, skipped: set[int]) -> tuple[str, bool]:
     for _ in range(_DEEP):
         above: list[tuple[object, str]] = []
         for each, path in level:
-            referrers = gc.get_referrers(each)
+            # The collector does not know of dicts and tuples that hold nothing of its own; the walk does.
+            referrers = [*gc.get_referrers(each), *known.get(id(each), ())]
             seen |= {id(referrers), id(level), id(above)}
             for one in referrers:
                 if id(one) in seen:
@@ -147,8 +174,8 @@ def holder(value: object, skipped: set[int]) -> tuple[str, bool]:
                     continue
                 if step is not None:
                     above.append((one, step + path))
-        if not above:
-            break
+        if fallback or not above:
+            break  # a frame that holds it is nearer than any module
         level = above
     return fallback or ("" if watched else "an object that nobody could be found to hold"), False
 
@@ -180,6 +207,7 @@ class Heap:
 
     Attributes:
         before: what there was when the first channel was armed.
+        referrers: who refers to what was added.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -187,29 +215,37 @@ class Heap:
         gc.collect()
         self.before = {name: Held(objects) for name, objects in reachable().items()}
         self._added: dict[str, dict[int, object]] | None = None
+        self.referrers: dict[int, list[object]] = {}
 
     def added(self, kind: str) -> dict[int, object]:
         """What there is now and was not before, of one kind."""
         if self._added is None:
             self._added = {
                 name: {number: each for number, each in objects.items() if not self.before[name].has(each)}
-                for name, objects in reachable().items()
+                for name, objects in reachable(self.referrers).items()
             }
         return self._added[kind]
 
     def skipped(self) -> set[int]:
         """Identities of what holds objects for the walk itself."""
         added = self._added or {}
-        return {id(added), *(id(each) for each in added.values())}
+        return {
+            id(added),
+            id(self.referrers),
+            *(id(each) for each in added.values()),
+            *(id(each) for each in self.referrers.values()),
+        }
 
     def settle(self) -> None:
         """Collect what is no longer in use; what was found is looked for anew."""
         self._added = None
+        self.referrers.clear()
         gc.collect()
 
     def close(self) -> None:
         """Let go of what was found."""
         self._added = None
+        self.referrers.clear()
 
 
 _shelf: Final[dict[str, object]] = {}  # where controls put what a worker must not keep
@@ -256,7 +292,7 @@ class Keeps(Watcher):
             if made is not None and made.has(each):
                 yield Observation("kept", "worker", f"{self.slug}.{BEFORE}")
             elif not any(control.has(each) for control in controls):
-                where, of_module = holder(each, heap.skipped())
+                where, of_module = holder(each, heap.skipped(), heap.referrers)
                 if where and self.of_modules in {None, of_module}:
                     yield Observation(f"{_described(each)} kept", where, value=each)
 
@@ -293,7 +329,7 @@ class LastException(Watcher):
     def act(self, scene: Scene, phase: str) -> None:
         # A value of its own, so that what the workload puts there is not taken for it.
         scene.notes[self.slug] = getattr(sys, "last_facegate", None), scene.mark(self.slug, phase)
-        setattr(sys, "last_facegate", scene.notes[self.slug][1])  # noqa: B010
+        setattr(sys, "last_facegate", scene.notes[self.slug][1])
 
     def undo(self, scene: Scene) -> None:
         if self.slug in scene.notes:

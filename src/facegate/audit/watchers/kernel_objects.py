@@ -79,31 +79,28 @@ class SystemV(Kept):
             if not any(by) or any(pid in seen for pid in by):
                 yield f"System V {self.kind} {cells[1]}"
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002
-        make = {
-            "shm": lambda flags: _libc().shmget(0, 4096, flags),
-            "msg": lambda flags: _libc().msgget(0, flags),
-            "sem": lambda flags: _libc().semget(0, 1, flags),
-        }[self.kind]
-        number = _checked(make(_IPC_CREAT | 0o600), f"System V {self.kind}")
-        scene.notes[self.slug] = f"System V {self.kind} {number}"
+    def act(self, scene: Scene, phase: str) -> None:
+        libc, flags = _libc(), _IPC_CREAT | 0o600
+        if self.kind == "shm":
+            made: int = libc.shmget(0, 4096, flags)
+        else:
+            made = libc.msgget(0, flags) if self.kind == "msg" else libc.semget(0, 1, flags)
+        scene.notes[self.slug] = f"System V {self.kind} {_checked(made, f'System V {self.kind}')}"
 
     def undo(self, scene: Scene) -> None:
         if self.slug in scene.notes:
             number = int(scene.notes.pop(self.slug).split()[-1])
-            libc = _libc()
-            {
-                "shm": lambda: libc.shmctl(number, _IPC_RMID, None),
-                "msg": lambda: libc.msgctl(number, _IPC_RMID, None),
-                "sem": lambda: libc.semctl(number, 0, _IPC_RMID),
-            }[self.kind]()
+            if self.kind == "sem":
+                _libc().semctl(number, 0, _IPC_RMID)
+            else:
+                getattr(_libc(), f"{self.kind}ctl")(number, _IPC_RMID, None)
 
 
 @dataclass(frozen=True)
 class PosixQueues(Kept):
     """Message queues, of whoever: they are few, and they say nothing of who made them."""
 
-    def objects(self, scene: Scene) -> Iterator[str]:  # noqa: ARG002
+    def objects(self, scene: Scene) -> Iterator[str]:
         yield from (f"message queue {name}" for name in _queues())
 
     def act(self, scene: Scene, phase: str) -> None:
@@ -144,7 +141,7 @@ def _queues() -> list[str]:
 class Keys(Kept):
     """Keys in the kernel's keyrings that this user can see."""
 
-    def objects(self, scene: Scene) -> Iterator[str]:  # noqa: ARG002
+    def objects(self, scene: Scene) -> Iterator[str]:
         try:
             lines = Path("/proc/keys").read_text(encoding="utf-8", errors="replace").splitlines()
         except OSError:

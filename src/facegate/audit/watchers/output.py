@@ -58,13 +58,10 @@ class Logged(Watcher):
         scene.instrument(Logging)
 
     def act(self, scene: Scene, phase: str) -> None:
-        logger = logging.getLogger("facegate.control")
-        logger.propagate = False
-        logger.addHandler(quiet := logging.NullHandler())
-        try:
-            logger.critical(scene.mark(self.slug, phase))
-        finally:
-            logger.removeHandler(quiet)
+        # Made, and handed to nobody.
+        logging.getLogger("facegate.control").makeRecord(
+            "facegate.control", logging.CRITICAL, __file__, 0, scene.mark(self.slug, phase), (), None
+        )
 
     def look(self, scene: Scene) -> Iterator[Observation]:
         yield from list(scene.instrument(Logging).records)
@@ -83,7 +80,7 @@ class Warned:
                 original(message, category, filename, lineno, *rest)
 
         self._show = show
-        warnings.showwarning = show
+        setattr(warnings, "showwarning", show)
 
     def settle(self) -> None:
         """Warnings are seen when they are shown."""
@@ -134,7 +131,7 @@ class _Tee(io.TextIOBase):
 
 
 class Outputs:
-    """Takes standard output and error, Python's and the descriptors, while it lives; passes on what it took at the end."""
+    """Takes standard output and error, Python's and the descriptors; at the end it passes on what it took."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
@@ -220,7 +217,7 @@ def table() -> tuple[Watcher, ...]:
     """Channels of words."""
     descriptor = "sys.{0} and its descriptor lead to a file in memory meanwhile"
     return (
-        Logged("log records", "the factory of all records", "a record is made, with a handler that drops it"),
+        Logged("log records", "the factory of all records", "a record is made, and handed to nobody"),
         Warnings("warnings", "warnings.showwarning", "a warning is shown to nobody"),
         Output("standard output", descriptor.format("stdout"), "a line is written", "stdout"),
         Output("standard error", descriptor.format("stderr"), "a line is written", "stderr"),

@@ -33,7 +33,7 @@ class Pickling:
         pickler = pickle.Pickler
         self._replace(pickler, type("Pickler", (pickler,), {"dump": self._telling_method(pickler.dump, "pickle")}))
         forking = multiprocessing.reduction.ForkingPickler
-        setattr(forking, "dump", self._telling_method(forking.dump, "multiprocessing"))  # noqa: B010
+        setattr(forking, "dump", self._telling_method(forking.dump, "multiprocessing"))
         self._restore.append(lambda: delattr(forking, "dump"))
 
     def _note(self, kind: str, value: object) -> None:
@@ -90,7 +90,7 @@ class Pickled(Watcher):
     def arm(self, scene: Scene) -> None:
         scene.instrument(Pickling)
 
-    def act(self, scene: Scene, phase: str) -> None:  # noqa: ARG002 (nothing that could carry a name)
+    def act(self, scene: Scene, phase: str) -> None:
         self.do()
 
     def look(self, scene: Scene) -> Iterator[Observation]:

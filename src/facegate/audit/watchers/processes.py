@@ -111,8 +111,8 @@ class Processes:
             self.look()
 
     def _tap(self) -> None:
-        """A child lives for some milliseconds and dies without notice: look at it after each of its commands as well."""
-        from facegate.sandbox.child import Child  # noqa: PLC0415 (Linux only)
+        """A child lives for milliseconds and dies without notice: look at it after each of its commands, too."""
+        from facegate.sandbox.child import Child
 
         original = Child.call
 
@@ -124,7 +124,7 @@ class Processes:
                 if (process := self.seen.get(child.pid)) is not None:
                     process.at_rest = process.now
 
-        setattr(Child, "call", call)  # noqa: B010 (a method is put in another's place, which the type checker forbids)
+        setattr(Child, "call", call)
         self._restore.append(lambda: setattr(Child, "call", original))
 
     def ours(self, pid: int) -> bool | None:
@@ -136,7 +136,7 @@ class Processes:
         while step not in {None, 0, 1}:
             if step == os.getpid() or step in self.seen:
                 return True
-            step = parent_of(step)  # type: ignore[arg-type]
+            step = parent_of(step)
         return None if step is None else False
 
     def look(self) -> None:

@@ -41,7 +41,7 @@ def _copy(path: Path) -> None:
 def _temporary(path: Path) -> None:
     descriptor, name = tempfile.mkstemp(prefix=path.name, dir=path.parent)
     os.close(descriptor)
-    os.unlink(name)  # noqa: PTH108 (what mkstemp gives)
+    os.unlink(name)
 
 
 def _rename(path: Path) -> None:
@@ -60,6 +60,18 @@ def _look_up(_: Path) -> None:
     socket.getaddrinfo("127.0.0.1", 9, flags=socket.AI_NUMERICHOST)
 
 
+def _request(_: Path) -> None:
+    urllib.request.urlopen("data:,control").close()
+
+
+def _run(_: Path) -> None:
+    subprocess.run([sys.executable, "-I", "-S", "-c", ""], check=True)
+
+
+def _unpickle(_: Path) -> None:
+    pickle.loads(pickle.dumps(Path))
+
+
 def _fork(_: Path) -> None:
     pid = os.fork()
     if pid == 0:
@@ -68,20 +80,20 @@ def _fork(_: Path) -> None:
 
 
 def _system_log(_: Path) -> None:
-    import syslog  # noqa: PLC0415 (Unix only)
+    import syslog
 
     syslog.openlog(PREFIX.rstrip("-"))
     syslog.closelog()
 
 
 def _database(_: Path) -> None:
-    import sqlite3  # noqa: PLC0415 (not in every Python)
+    import sqlite3
 
     sqlite3.connect(":memory:").close()
 
 
 def _marshal(_: Path) -> None:
-    import marshal  # noqa: PLC0415
+    import marshal
 
     marshal.dumps(0)
 
@@ -153,14 +165,14 @@ def table() -> tuple[Watcher, ...]:
             _HOW,
             "a data: URL is opened",
             ("urllib.Request", "http.client.connect", "ftplib.connect", "smtplib.connect", "imaplib.open"),
-            lambda _: urllib.request.urlopen("data:,control").close(),
+            _request,
         ),
         Audited(
             "programs started by the worker",
             _HOW,
             "a Python that does nothing is run",
             ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "pty.spawn"),
-            lambda _: subprocess.run([sys.executable, "-I", "-S", "-c", ""], check=True) and None,
+            _run,
         ),
         Audited("forks of the worker", _HOW, "a fork that ends at once", ("os.fork", "os.forkpty"), _fork),
         Audited("databases", _HOW, "one in memory is opened", ("sqlite3.connect",), _database),
@@ -170,7 +182,7 @@ def table() -> tuple[Watcher, ...]:
             _HOW,
             "a pickled type is read",
             ("pickle.find_class",),
-            lambda _: pickle.loads(pickle.dumps(Path)) and None,  # noqa: S301 (its own)
+            _unpickle,
         ),
         Audited("system log", _HOW, "it is opened and closed", ("syslog.syslog", "syslog.openlog"), _system_log),
         Audited(

@@ -30,7 +30,7 @@ class Instrument(Protocol):
         """Stop watching; idempotent."""
 
 
-I = TypeVar("I", bound=Instrument)  # noqa: E741 (the name of a type, not of a number)
+AnyInstrument = TypeVar("AnyInstrument", bound=Instrument)
 
 
 class Scene:
@@ -65,7 +65,7 @@ class Scene:
             for instrument in reversed(self._instruments.values()):
                 self._undo.callback(instrument.close)
 
-    def instrument(self, kind: type[I]) -> I:
+    def instrument(self, kind: type[AnyInstrument]) -> AnyInstrument:
         """The run's instrument of that kind.
 
         Raises:

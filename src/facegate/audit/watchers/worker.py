@@ -56,7 +56,7 @@ class Compared(Watcher):
 class Environment(Compared):
     """Variables, which every program that the worker starts will get."""
 
-    def state(self, scene: Scene) -> Counter[str]:  # noqa: ARG002
+    def state(self, scene: Scene) -> Counter[str]:
         return Counter(f"{name}, {hash(value)}" for name, value in os.environ.items())
 
     def act(self, scene: Scene, phase: str) -> None:
@@ -75,7 +75,7 @@ class Environment(Compared):
 class Arguments(Compared):
     """The command line, which every user of the host can read, and Python's copy of it."""
 
-    def state(self, scene: Scene) -> Counter[str]:  # noqa: ARG002
+    def state(self, scene: Scene) -> Counter[str]:
         words = Path("/proc/self/cmdline").read_text(encoding="utf-8", errors="replace").split("\0")
         return Counter([*words, *map(str, sys.argv)])
 
@@ -91,7 +91,7 @@ class Arguments(Compared):
 class Names(Compared):
     """Names of threads, Python's and the kernel's, which show in every list of processes."""
 
-    def state(self, scene: Scene) -> Counter[str]:  # noqa: ARG002
+    def state(self, scene: Scene) -> Counter[str]:
         kernel = [
             each.read_text(encoding="utf-8", errors="replace").strip()
             for each in Path("/proc/self/task").glob("*/comm")
@@ -145,13 +145,13 @@ class Left(Compared):
         number = scene.notes.get(self.slug, (None, -1))[1]
         mine = worker.now[number].target if number in worker.now else ""
         # Sockets, pipes and memory files are told apart by their inode, so each is counted once.
-        return Counter(
-            f"{each.target}{' ' + kind if kind else ''}{f' ({scene.mark(self.slug, BEFORE)})' if each.target == mine else ''}"
-            for number, each in worker.now.items()
-            if number not in scene.own_descriptors
-            for kind in [worker.sockets.get(each.target, "")]
-            if self.wanted(each.target, kind)
-        )
+        found: Counter[str] = Counter()
+        for number, each in worker.now.items():
+            kind = worker.sockets.get(each.target, "")
+            if number not in scene.own_descriptors and self.wanted(each.target, kind):
+                mark = f" ({scene.mark(self.slug, BEFORE)})" if each.target == mine else ""
+                found[f"{each.target} {kind}".rstrip() + mark] += 1
+        return found
 
     def act(self, scene: Scene, phase: str) -> None:
         scene.notes[self.slug] = self.make(scene.scratch, scene.mark(self.slug, phase))
@@ -189,8 +189,8 @@ def _deleted_file(scratch: Path, mark: str) -> tuple[Any, int]:
     return file, file.fileno()
 
 
-def _unnamed_file(scratch: Path, mark: str) -> tuple[Any, int]:  # noqa: ARG001
-    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 (kept open on purpose)
+def _unnamed_file(scratch: Path, mark: str) -> tuple[Any, int]:
+    file = tempfile.TemporaryFile(dir=scratch)
     return file, file.fileno()
 
 
@@ -230,7 +230,7 @@ def _is_file(target: str) -> bool:
 class SharedMaps(Compared):
     """Shared memory in the worker's map of its address space: what a fork, or another process, could read."""
 
-    def state(self, scene: Scene) -> Counter[str]:  # noqa: ARG002
+    def state(self, scene: Scene) -> Counter[str]:
         lines = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         shared = [line.split(maxsplit=5) for line in lines if line.split()[1].endswith("s")]
         return Counter(cells[5] if len(cells) > 5 else "unnamed" for cells in shared)
