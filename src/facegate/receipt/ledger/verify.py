@@ -197,8 +197,8 @@ class _Checks:
 
 def _pool(processes: int) -> ProcessPoolExecutor:
     # Imported here, because every worker with a gate imports this module, and none needs them.
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    import multiprocessing  # noqa: PLC0415
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
     # spawn: a fork of a process with threads, or with CUDA, may hang.
     return ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
