@@ -65,7 +65,7 @@ class Chain:
         self.open: dict[str, int] = {}
         self.closed: set[str] = set()
         self.torn: list[Torn] = []
-        self.tail = b""
+        self.tail = bytearray()
         self._last: Entry | None = None
 
     def walk(self, lines: Iterable[bytes]) -> Iterator[Entry]:
@@ -115,7 +115,7 @@ class Chain:
         self.tree.append(digest)
         self.head = digest.hex()
         self.offset += len(self.tail) + len(entry.line) + 1
-        self.tail = b""
+        self.tail = bytearray()
         self.size += 1
         self._last = entry
 
@@ -135,7 +135,7 @@ class Chain:
             if said is not None:
                 raise InvalidLedgerError("it records a torn entry that is not there.", entry=self.size)
             return
-        torn = self.tail[:-1]  # without the newline that recovery puts after it
+        torn = bytes(self.tail[:-1])  # without the newline that recovery puts after it
         if said is None:
             raise InvalidLedgerError(
                 "it is damaged: what stands here is no entry, and no entry records that it was torn.", entry=self.size

@@ -195,14 +195,14 @@ class Ledger:
             self._add([("begun", self._beginning(None))])
 
     def _read(self, size: int) -> None:
-        self._chain.tail = b""
+        self._chain.tail = bytearray()
         for _ in self._chain.walk(lines_of(self._sink.read, self._chain.offset, size)):
             pass
         self._chain.settle()
 
     def _recover(self) -> None:
         """Go on after an append that was cut off. What it left stays where it is, and an entry says so."""
-        tail = self._chain.tail
+        tail = bytes(self._chain.tail)
         if parse(tail.rpartition(b"\n")[2]) is not None:
             # All but the newline was written, so it is whole. If it does not fit the chain, reading it says so.
             self._sink.append(b"\n")

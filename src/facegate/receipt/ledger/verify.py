@@ -36,8 +36,8 @@ class VerifiedLedger:
         entries: how many were read.
         checked: receipts whose signatures and statements were checked; all of them, or those of the range.
         unclosed: OPEN phases, of those, whose request never closed: what a killed worker leaves, or one that runs.
-        torn: appends that were cut off, by a loss of power for example, and recovered from. No receipt that was
-            acknowledged is among them.
+        torn: appends that were cut off, by a loss of power for example, and recovered from. If none happened, somebody
+            damaged what was then the last entry.
         checkpoint: the latest one, a signed note; None if there is none.
         unchecked: entries after it. They are signed; what followed them may have been cut off without a trace.
         known: whether a checkpoint that the caller knew was held against the log.
