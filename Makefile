@@ -65,6 +65,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m pytest benchmarks -o 'python_files=bench_*.py' --benchmark-only
 	$(BIN)/python -m benchmarks.lifecycle
 	$(BIN)/python -m benchmarks.levels
+	$(BIN)/python -m benchmarks.ledger
 
 # Makes an environment for each peer first; see benchmarks/peers/environments.py.
 peers: $(VENV)/.facegate-bench

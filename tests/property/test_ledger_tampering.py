@@ -39,12 +39,24 @@ def test_the_sample_verifies_and_has_an_entry_of_every_kind() -> None:
     assert kinds == {"begun", "receipt", "checkpoint", "rotation", "recovered"}
 
 
-@pytest.mark.parametrize("bit", [0x01, 0x80])
-def test_every_changed_byte_is_noticed(bit: int) -> None:
-    """Without a checkpoint and without a pinned key, which could only help."""
+def _without_checkpoints() -> bytes:
+    sink = MemorySink()
+    ledger = Ledger(sink, FIRST)
+    for each in receipts(FIRST):
+        ledger.append(each)
+    return bytes(sink.data)
+
+
+@pytest.mark.parametrize(
+    ("log", "bit"),
+    [(LOG, 0x01), (LOG, 0x80), (_without_checkpoints(), 0x01)],
+    ids=["checked-1", "checked-128", "unchecked-1"],
+)
+def test_every_changed_byte_is_noticed(log: bytes, bit: int) -> None:
+    """Without a known checkpoint and without a pinned key, which could only help."""
     passed = []
-    for position in range(len(LOG)):
-        changed = bytearray(LOG)
+    for position in range(len(log)):
+        changed = bytearray(log)
         changed[position] ^= bit
         if not refused(bytes(changed)):
             passed.append(position)

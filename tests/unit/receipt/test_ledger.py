@@ -338,6 +338,24 @@ def test_rotation_goes_from_key_to_key(signer: Signer, path: Path) -> None:
         verify_ledger(path, trusted_key=third.public_key_pem())
 
 
+def test_only_the_key_in_force_can_name_the_next(signer: Signer) -> None:
+    sink = MemorySink()
+    ledger = Ledger(sink, signer)
+    ledger.append(receipts(signer)[0])
+    chain, forger = ledger._chain, Signer.generate()
+    for owner in (signer, forger):
+        body = {"key": key_text(forger.public_key)}
+        taken = MemorySink(bytes(sink.data) + compose("rotation", body, chain.size, chain.head, owner) + b"\n")
+        if owner is signer:
+            Ledger(taken, forger).close()
+            assert verify_ledger(bytes(taken.data)).key_id == forger.key_id
+        else:
+            with pytest.raises(InvalidLedgerError, match="Entry 2: its signature"):
+                Ledger(taken, forger)
+            with pytest.raises(InvalidLedgerError, match="Entry 2: its signature"):
+                verify_ledger(bytes(taken.data))
+
+
 def rebuilt(log: bytes, drop: set[int], forger: Signer) -> bytes:
     """The log without some entries, numbered and chained anew, signed by someone who has not the key."""
     lines: list[bytes] = []
