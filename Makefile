@@ -80,6 +80,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.lifecycle
 	$(BIN)/python -m benchmarks.levels
 	$(BIN)/python -m benchmarks.residue
+	$(BIN)/python -m benchmarks.ledger
 
 # Makes an environment for each peer first; see benchmarks/peers/environments.py.
 peers: $(VENV)/.facegate-bench

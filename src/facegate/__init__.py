@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from facegate.media import ImageUpload, Output, RedactedImage
     from facegate.policy import MediaLimits, Policy
     from facegate.receipt import Receipt, Signer, verify
+    from facegate.receipt.ledger import Ledger, verify_ledger
     from facegate.request import Request
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "FaceSet",
     "Gate",
     "ImageUpload",
+    "Ledger",
     "MediaLimits",
     "Output",
     "Policy",
@@ -28,6 +30,7 @@ __all__ = [
     "Request",
     "Signer",
     "verify",
+    "verify_ledger",
 ]
 
 _HOME = {
@@ -35,6 +38,7 @@ _HOME = {
     "FaceSet": "faces",
     "Gate": "gate",
     "ImageUpload": "media",
+    "Ledger": "receipt.ledger",
     "MediaLimits": "policy",
     "Output": "media",
     "Policy": "policy",
@@ -43,6 +47,7 @@ _HOME = {
     "Request": "request",
     "Signer": "receipt",
     "verify": "receipt",
+    "verify_ledger": "receipt.ledger",
 }
 
 

@@ -6,6 +6,7 @@ Messages are fixed sentences plus numbers of the policy: nothing about a face or
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class FacegateError(Exception):
@@ -135,3 +136,23 @@ class ReceiptError(FacegateError):
 
 class InvalidReceiptError(ReceiptError):
     """The receipt does not verify; the message says which check failed."""
+
+
+class LedgerError(ReceiptError):
+    """Nothing can be appended to the ledger; the message says why."""
+
+
+class InvalidLedgerError(InvalidReceiptError):
+    """The ledger does not verify; the message names the entry and the check that failed.
+
+    Attributes:
+        entry: number of the entry, from 0; None when it is about the log as a whole.
+    """
+
+    def __init__(self, reason: str, *, entry: int | None = None) -> None:
+        super().__init__(reason if entry is None else f"Entry {entry}: {reason}")
+        self.entry = entry
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Checks may run in another process; calling the class with the whole sentence would number it twice.
+        return InvalidLedgerError, (self.reason,), {"entry": self.entry}

@@ -25,6 +25,7 @@ from facegate.memory.wiped import Wiped
 from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
+from facegate.receipt.ledger import Ledger
 from facegate.request import Request
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -38,6 +39,8 @@ class Gate:
         signer: signs receipts; a key made for this gate by default.
         on_receipt: called with the OPEN receipt before a request begins and with the CLOSE receipt after its purge. If
             it raises on OPEN, the request does not begin.
+        ledger: receipts are appended to it, before `on_receipt` is called and under the same rule; its key signs them
+            unless a signer is given. Closing the gate writes a checkpoint; closing the ledger is its owner's.
 
     Raises:
         ProtectionError: this host lacks a protection that the policy insists on.
@@ -53,11 +56,13 @@ class Gate:
         *,
         signer: Signer | None = None,
         on_receipt: Callable[[Receipt], None] | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.policy = policy or Policy()
-        self.signer = signer or Signer.generate()
+        self.signer = signer or (Signer.generate() if ledger is None else ledger.signer)
         self.gate_id = secrets.token_hex(8)
         self._on_receipt = on_receipt
+        self._ledger = ledger
         self._guard = threading.Lock()
         self._used: set[str] = set()
         self._open: dict[str, Request] = {}
@@ -138,6 +143,8 @@ class Gate:
         if not already:
             self._deadlines.close()
             self.pool.close()
+            if self._ledger is not None:
+                self._ledger.checkpoint()
 
     def _begin(self, life: float, request: Request) -> Custody:
         """Take a child for the request and sign its OPEN receipt."""
@@ -162,8 +169,7 @@ class Gate:
         )
         try:
             request.receipt = open_receipt(self._opened(request), self.signer)
-            if self._on_receipt is not None:
-                self._on_receipt(request.receipt)
+            self._keep(request.receipt)
         except BaseException as error:
             custody.end(Ending("exception", type(error).__name__))
             raise
@@ -223,8 +229,15 @@ class Gate:
             closed_at=request.opened_at + timedelta(seconds=time.monotonic() - request.opened_monotonic),
         )
         request.receipt = request.receipt.close(closed, self.signer)
-        if self._on_receipt is not None:
-            self._on_receipt(request.receipt)
+        self._keep(request.receipt)
+
+    def _keep(self, receipt: Receipt) -> None:
+        try:
+            if self._ledger is not None:
+                self._ledger.append(receipt)
+        finally:
+            if self._on_receipt is not None:
+                self._on_receipt(receipt)
 
 
 def _close_if_alive(reference: weakref.ref[Gate]) -> None:

@@ -279,3 +279,79 @@ def test_an_interrupt_is_not_the_answer_no(picture: Path, monkeypatch: pytest.Mo
 def test_an_endless_file_is_not_read_to_its_end() -> None:
     assert run("verify", "/dev/zero").exit_code == 1
     assert run("inspect", "/dev/zero").exit_code == 2
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """A ledger with a request that never closed, its first key and its last checkpoint, as files."""
+    signer = facegate.Signer.generate()
+    path, key, note = tmp_path / "ledger.jsonl", tmp_path / "key.pem", tmp_path / "note.txt"
+    with facegate.Ledger(path, signer) as log:
+        log.append(open_receipt(opened(), signer).close(closed(), signer))
+        log.append(open_receipt(opened(request_id="req-lost", sequence=8), signer))
+        note.write_text(log.checkpoint())
+    key.write_bytes(signer.public_key_pem())
+    return path, key, note
+
+
+def test_verify_takes_a_ledger(ledger: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    path, key, note = ledger
+    shown = run("verify", path, "--key", key, "--checkpoint", note, "--allow-open")
+    assert shown.exit_code == 0, shown.output
+    words = " ".join(shown.output.split())
+    for each in ("receipts checked │ 3", "req-lost (entry 3)", "the key that you named", "contains the checkpoint"):
+        assert each in words, each
+    plain = run("verify", path, "--allow-open")
+    assert "not pinned" in plain.output
+    assert "no checkpoint was named" in " ".join(plain.output.split())
+    lost = run("verify", path)
+    assert (lost.exit_code, lost.stderr) == (1, "facegate: 1 request never closed: req-lost.\n")
+    answer = run("verify", path, "--json", "--entries", "1:3")
+    assert answer.exit_code == 0, "the one that never closed is not in the range"
+    found = json.loads(answer.stdout)
+    assert (found["valid"], found["receipts"], found["unclosed"], found["checkpoint"]) == (
+        True,
+        2,
+        [],
+        note.read_text(),
+    )
+    elsewhere = tmp_path / "by-its-content"
+    elsewhere.write_bytes(path.read_bytes())
+    assert run("verify", elsewhere, "--allow-open").exit_code == 0
+
+
+def test_verify_says_which_entry_of_a_ledger_is_wrong(ledger: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    path, key, note = ledger
+    whole = path.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for data, words in (
+        (b"".join([lines[0], *lines[2:]]), "Entry 1: "),
+        (whole.replace(b'"phase":"CLOSE"', b'"phase":"CLOSED"'), "Entry 2: "),
+        (whole[:-9], "Entry 4: the log breaks off here"),
+        (b"x" + whole, "Entry 0: "),
+        (b"", "no entry"),
+    ):
+        path.write_bytes(data)
+        bad = run("verify", path)
+        assert (bad.exit_code, bad.output.count("\n")) == (1, 1)
+        assert words in bad.stderr
+        assert json.loads(run("verify", path, "--json").stdout)["valid"] is False
+    assert json.loads(run("verify", path, "--json").stdout)["entry"] is None
+    path.write_bytes(b"".join(lines[:3]))
+    assert run("verify", path).exit_code == 0, "a cut at its end is not to be seen"
+    cut = run("verify", path, "--checkpoint", note)
+    assert (cut.exit_code, "was cut" in cut.output) == (1, True), "but for who knows a checkpoint"
+    path.write_bytes(whole)
+    for usage in (
+        ["--checkpoint", key],
+        ["--key", note],
+        ["--entries", "3"],
+        ["--entries", "3:1"],
+        ["--entries", "0:99", "--checkpoint", note],
+    ):
+        wrong = run("verify", path, *usage)
+        assert (wrong.exit_code, wrong.stdout, wrong.stderr.count("\n")) == (2, "", 1), usage
+    receipt = tmp_path / "receipt.json"
+    signer = facegate.Signer.generate()
+    receipt.write_text(open_receipt(opened(), signer).close(closed(), signer).to_json())
+    assert run("verify", receipt, "--checkpoint", note).exit_code == 2

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import facegate
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
 from fixtures.collection import two_people
 from tests.conftest import encode
+from tests.ledgers import receipts
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,6 +57,21 @@ def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> No
     assert done.stdout.startswith("finished {")
     receipt.write_text(receipt.read_text().replace('"payload": "ey', '"payload": "eX', 1))
     assert run(block("docs/receipt.md"), tmp_path, receipt.name).returncode != 0
+
+
+def test_the_other_tool_of_the_ledger_page(tmp_path: Path) -> None:
+    signer, path = facegate.Signer.generate(), tmp_path / "ledger.jsonl"
+    with facegate.Ledger(path, signer, every=2) as ledger:
+        ledger.append(receipts(signer)[1])
+        ledger.rotate(facegate.Signer.generate())
+        ledger.append(receipts(signer)[1])
+    done = run(block("docs/ledger.md"), tmp_path, path.name)
+    assert (done.returncode, done.stdout) == (0, "4 receipts\n"), done.stderr
+    for old, new in ((b'"phase":"OPEN"', b'"phase":"SHUT"'), (b'"index":8', b'"index":7')):
+        changed = tmp_path / "changed.jsonl"
+        changed.write_bytes(path.read_bytes().replace(old, new))
+        assert changed.read_bytes() != path.read_bytes()
+        assert run(block("docs/ledger.md"), tmp_path, changed.name).returncode != 0
 
 
 @pytest.mark.parametrize(

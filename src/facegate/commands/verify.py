@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -14,24 +15,59 @@ from rich.text import Text
 from facegate.commands.common import INPUT, json_option
 from facegate.errors import InvalidReceiptError
 
+_LEDGER_BEGINS: Final = b'{"body":'
+# Bytes of a ledger of some thousand receipts; below, starting processes takes longer than they save.
+_WORTH_PROCESSES: Final = 16 << 20
+_NAMED: Final = 10  # requests in one sentence
+
+
+def _range(_: click.Context, __: click.Parameter, value: str | None) -> range | None:
+    if value is None:
+        return None
+    first, colon, last = value.partition(":")
+    if not (colon and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+        raise click.BadParameter("a range is A:B, two numbers of entries, the first the smaller one.")
+    return range(int(first), int(last))
+
 
 @click.command()
-@click.argument("source", metavar="RECEIPT", type=INPUT)
-@click.option("--key", type=INPUT, help="PEM of the public key that must have signed it.")
+@click.argument("source", metavar="FILE", type=INPUT)
+@click.option("--key", type=INPUT, help="PEM of the public key that must have signed it, or begun the ledger.")
 @click.option("--allow-open", is_flag=True, help="Accept a request that never closed.")
+@click.option(
+    "--checkpoint", type=INPUT, help="A signed note of the ledger, known from elsewhere, that it must contain."
+)
+@click.option(
+    "--entries", callback=_range, metavar="A:B", help="Check the ledger's receipts in entries A up to B alone."
+)
 @json_option
-def verify(source: Path, key: Path | None, allow_open: bool, as_json: bool) -> None:
-    """Check a receipt's form, signatures and phases."""
+def verify(
+    source: Path, key: Path | None, allow_open: bool, checkpoint: Path | None, entries: range | None, as_json: bool
+) -> None:
+    """Check a receipt, or a ledger of receipts: form, signatures, phases, and that no entry is missing."""
     from facegate.receipt import MAX_BYTES
-    from facegate.receipt import verify as check
 
     trusted = None if key is None else _read(key, MAX_BYTES)
     try:
-        verified = check(_read(source, MAX_BYTES), trusted_key=trusted, allow_open=allow_open)
+        content = _read(source, MAX_BYTES)  # once: it may be a pipe
+        if source.suffix == ".jsonl" or content.startswith(_LEDGER_BEGINS):
+            note = None if checkpoint is None else _text(checkpoint)
+            _verify_ledger(source, trusted, allow_open, note, entries, as_json)
+        elif checkpoint is not None or entries is not None:
+            raise click.UsageError("--checkpoint and --entries are for a ledger, which this is not.")
+        else:
+            _verify_receipt(content, trusted, allow_open, as_json)
     except InvalidReceiptError as error:
         if as_json:
-            click.echo(json.dumps({"valid": False, "reason": error.reason}))
+            place = {"entry": error.entry} if hasattr(error, "entry") else {}
+            click.echo(json.dumps({"valid": False, "reason": error.reason} | place))
         raise
+
+
+def _verify_receipt(receipt: bytes, trusted: bytes | None, allow_open: bool, as_json: bool) -> None:
+    from facegate.receipt import verify as check
+
+    verified = check(receipt, trusted_key=trusted, allow_open=allow_open)
     if as_json:
         click.echo(
             json.dumps(
@@ -45,6 +81,69 @@ def verify(source: Path, key: Path | None, allow_open: bool, as_json: bool) -> N
         )
         return
     _show(verified)
+
+
+def _verify_ledger(
+    source: Path, trusted: bytes | None, allow_open: bool, note: str | None, entries: range | None, as_json: bool
+) -> None:
+    from facegate.receipt.ledger import verify_ledger
+
+    processes = min(os.cpu_count() or 1, 8) if source.stat().st_size > _WORTH_PROCESSES else 1
+    verified = verify_ledger(source, trusted_key=trusted, checkpoint=note, entries=entries, processes=processes)
+    if as_json:
+        click.echo(json.dumps(_ledger_json(verified)))
+    else:
+        _show_ledger(verified)
+    if verified.unclosed and not allow_open:
+        count = len(verified.unclosed)
+        names = ", ".join(each.request_id for each in verified.unclosed[:_NAMED]) + (", ..." if count > _NAMED else "")
+        click.echo(f"facegate: {count} {'request' if count == 1 else 'requests'} never closed: {names}.", err=True)
+        click.get_current_context().exit(1)
+
+
+def _ledger_json(verified: Any) -> dict[str, Any]:
+    return {
+        "valid": True,
+        "pinned": verified.pinned,
+        "log": verified.log,
+        "keyId": verified.key_id,
+        "entries": verified.entries,
+        "receipts": verified.checked,
+        "unclosed": [
+            {"requestId": each.request_id, "entry": each.entry, "gate": each.gate, "sequence": each.sequence}
+            for each in verified.unclosed
+        ],
+        "torn": [{"entry": each.entry, "bytes": each.bytes} for each in verified.torn],
+        "checkpoint": verified.checkpoint,
+        "afterCheckpoint": verified.unchecked,
+        "knownCheckpoint": verified.known,
+    }
+
+
+def _show_ledger(verified: Any) -> None:
+    table = Table("field", title="Verified by these checks: chain, root, keys, every receipt read")
+    table.add_column("value", overflow="fold")
+    unclosed = ", ".join(f"{each.request_id} (entry {each.entry})" for each in verified.unclosed)
+    torn = ", ".join(f"{each.bytes} bytes before entry {each.entry}" for each in verified.torn)
+    for field, value in (
+        ("log", verified.log),
+        ("entries", str(verified.entries)),
+        ("receipts checked", str(verified.checked)),
+        ("never closed", unclosed or "none"),
+        ("torn and recovered", torn or "none"),
+        ("after the last checkpoint", f"{verified.unchecked} entries"),
+        ("key in force", verified.key_id),
+    ):
+        table.add_row(Text(field), Text(value))
+    Console().print(table)
+    if verified.pinned:
+        click.echo("intact; begun with the key that you named")
+    else:
+        click.echo("intact; begun with a key that was not pinned: anybody may have made it")
+    if verified.known:
+        click.echo("it contains the checkpoint that you named; entries after that may have been cut off")
+    else:
+        click.echo("no checkpoint was named: entries may have been cut off its end")
 
 
 def _show(verified: Any) -> None:
@@ -82,3 +181,10 @@ def _read(path: Path, limit: int) -> bytes:
     """A file's content, as far as it takes to see that it is too long."""
     with path.open("rb") as file:
         return file.read(limit + 1)
+
+
+def _text(path: Path) -> str:
+    """A checkpoint's text; what is no text is no checkpoint either, and is refused as that."""
+    from facegate.receipt.ledger.checkpoint import MAX_CHARACTERS
+
+    return _read(path, 4 * MAX_CHARACTERS).decode(errors="replace")

@@ -56,15 +56,24 @@ class Signer:
         """The public key, PEM; what verifiers pin."""
         return public_pem(self._key.public_key())
 
+    @property
+    def public_key(self) -> Ed25519PublicKey:
+        """The public key."""
+        return self._key.public_key()
+
     def sign(self, statement: dict[str, Any]) -> dict[str, Any]:
         """The envelope around a statement."""
         payload = canonical(statement)
-        signature = self._key.sign(pre_authentication_encoding(payload))
+        signature = self.sign_bytes(pre_authentication_encoding(payload))
         return {
             "payloadType": PAYLOAD_TYPE,
             "payload": base64.b64encode(payload).decode(),
             "signatures": [{"keyid": self.key_id, "sig": base64.b64encode(signature).decode()}],
         }
+
+    def sign_bytes(self, data: bytes) -> bytes:
+        """The signature of bytes that say themselves what they are: an encoding with its type, or a signed note."""
+        return self._key.sign(data)
 
     def __repr__(self) -> str:
         return f"Signer(key_id={self.key_id[:16]!r}…)"
@@ -78,9 +87,9 @@ def canonical(statement: dict[str, Any]) -> bytes:
     return json.dumps(statement, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def pre_authentication_encoding(payload: bytes) -> bytes:
+def pre_authentication_encoding(payload: bytes, payload_type: str = PAYLOAD_TYPE) -> bytes:
     """The bytes that are signed: type and payload with their lengths, so that neither can pass for the other."""
-    kind = PAYLOAD_TYPE.encode()
+    kind = payload_type.encode()
     return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
 
 
@@ -130,6 +139,19 @@ def load_public_key(pem: bytes) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise InvalidReceiptError("The public key is no Ed25519 key.")
     return key
+
+
+def trusted_key(pem: bytes) -> Ed25519PublicKey:
+    """The key that a caller pins.
+
+    Raises:
+        ReceiptError: it is none.
+    """
+    try:
+        return load_public_key(pem)
+    except InvalidReceiptError:
+        # The caller's mistake: whoever catches InvalidReceiptError must not take it for a forged receipt.
+        raise ReceiptError("The trusted key could not be read: it must be the PEM of an Ed25519 public key.") from None
 
 
 def public_pem(key: Ed25519PublicKey) -> bytes:

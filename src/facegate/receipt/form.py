@@ -63,9 +63,10 @@ def load(data: bytes) -> dict[str, Any]:
     """
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len({name for name, _ in pairs}) != len(pairs):
+        found = dict(pairs)
+        if len(found) != len(pairs):
             raise InvalidReceiptError("The receipt has a field twice.")
-        return dict(pairs)
+        return found
 
     try:
         content = json.loads(data.decode(), object_pairs_hook=unique)

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-from facegate.errors import InvalidReceiptError, ReceiptError
+from facegate.errors import InvalidReceiptError
 from facegate.protections import Protection
 from facegate.receipt import envelope
 from facegate.receipt.bundle import Receipt
@@ -76,7 +74,7 @@ def verify(
 
     Does not protect against: whoever holds the signing key; a receipt is the worker's word, made tamper-evident.
     """
-    trusted = None if trusted_key is None else _trusted(trusted_key)
+    trusted = None if trusted_key is None else envelope.trusted_key(trusted_key)
     envelopes, pem = parse(receipt.text if isinstance(receipt, Receipt) else receipt)
     key = envelope.load_public_key(pem)
     if envelope.public_pem(key) != pem:
@@ -84,7 +82,7 @@ def verify(
     if trusted is not None and trusted.public_bytes_raw() != key.public_bytes_raw():
         raise InvalidReceiptError("The receipt was signed with another key than the trusted one.")
     payloads = [envelope.check(each, key) for each in envelopes]
-    statements = [_statement(payload, phase) for payload, phase in zip(payloads, _PHASES, strict=False)]
+    statements = [signed_statement(payload, phase) for payload, phase in zip(payloads, _PHASES, strict=False)]
     opened = statements[0]["predicate"]
     closed = statements[1]["predicate"] if len(statements) == 2 else None
     if closed is None and not allow_open:
@@ -115,20 +113,19 @@ def verify(
     )
 
 
-def _trusted(pem: bytes) -> Ed25519PublicKey:
-    try:
-        return envelope.load_public_key(pem)
-    except InvalidReceiptError:
-        # The caller's mistake: whoever catches InvalidReceiptError must not take it for a forged receipt.
-        raise ReceiptError("The trusted key could not be read: it must be the PEM of an Ed25519 public key.") from None
+def signed_statement(payload: bytes, phase: Phase) -> dict[str, Any]:
+    """One phase's Statement out of the bytes that were signed.
 
-
-def _statement(payload: bytes, phase: Phase) -> dict[str, Any]:
+    Raises:
+        InvalidReceiptError: it is not in its right form, or its figures do not fit each other.
+    """
     statement = load(payload)
     check_statement(statement, phase)
     # Signed bytes have one form too, so that no two parsers can read two things out of them.
     if envelope.canonical(statement) != payload:
         raise InvalidReceiptError("The signed statement is not in canonical form.")
+    if phase == "CLOSE":
+        _check_purge(statement["predicate"]["outcome"], statement["predicate"]["purge"])
     return statement
 
 
@@ -143,7 +140,6 @@ def _check_pair(open_payload: bytes, statements: list[dict[str, Any]]) -> None:
         raise InvalidReceiptError("The two phases are of different requests.")
     if datetime.fromisoformat(second["closedAt"]) < datetime.fromisoformat(first["openedAt"]):
         raise InvalidReceiptError("The request was closed before it was opened.")
-    _check_purge(second["outcome"], second["purge"])
 
 
 def _check_purge(outcome: str, purge: Mapping[str, Any]) -> None:

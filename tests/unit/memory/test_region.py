@@ -19,6 +19,8 @@ from facegate.memory.locks import kernel_locked_bytes
 from facegate.memory.region import Region
 from facegate.sizes import page_ceil
 
+PAGE = resource.getpagesize()
+
 
 def smaps_flags(name: str) -> list[str]:
     """VmFlags of the maps of this process whose name contains `name`."""
