@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import facegate
+from facegate.audit.promises import PROMISES
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
 from fixtures.collection import two_people
@@ -86,3 +87,11 @@ def test_links_lead_somewhere(document: str) -> None:
 def test_the_readme_counts_the_calls_that_a_child_may_make() -> None:
     (number,) = re.findall(r"seccomp: (\d+) listed calls", (ROOT / "README.md").read_text(encoding="utf-8"))
     assert int(number) == len(rules_for("child"))
+
+
+def test_the_readme_makes_the_promises_that_the_audit_judges() -> None:
+    readme, page = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/promises.md"))
+    said = dict(re.findall(r"^- \[([^\]]+)\]\(docs/promises\.md#([a-z-]+)\)$", readme, re.MULTILINE))
+    assert said == {each.sentence: each.slug for each in PROMISES}
+    for each in PROMISES:
+        assert f"## {each.slug}\n**{each.sentence}**\n" in page, each.slug
