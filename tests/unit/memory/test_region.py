@@ -20,6 +20,9 @@ from facegate.memory.region import Region
 from facegate.sizes import page_ceil
 
 
+PAGE = resource.getpagesize()
+
+
 def smaps_flags(name: str) -> list[str]:
     """VmFlags of the maps of this process whose name contains `name`."""
     flags, wanted = [], False
