@@ -19,7 +19,6 @@ from facegate.memory.locks import kernel_locked_bytes
 from facegate.memory.region import Region
 from facegate.sizes import page_ceil
 
-
 PAGE = resource.getpagesize()
 
 
