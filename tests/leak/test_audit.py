@@ -21,6 +21,7 @@ from facegate.errors import InvalidReceiptError
 from facegate.memory import window
 from facegate.memory.region import Region
 from facegate.memory.wiped import Wiped
+from facegate.receipt.envelope import Signer
 
 # Every one of them is a cell of the matrix, or running them would fail.
 CELLS = [("decode", "SIGKILL"), ("mesh", "SIGSEGV"), ("consume", "cancel"), ("purge", "exception")]
@@ -80,6 +81,30 @@ def test_report_and_page_are_signed_together(audited: tuple[Result, Path]) -> No
         check(found, page.replace("clean", "Clean", 1))
     with pytest.raises(InvalidReceiptError, match="no signed audit"):
         check({name: value for name, value in found.items() if name != "signature"})
+
+
+def test_facegate_verify_takes_the_report(audited: tuple[Result, Path], tmp_path: Path) -> None:
+    for name in ("facegate-audit.json", "facegate-audit.html"):
+        shutil.copy(audited[1] / name, tmp_path)
+    report, page = tmp_path / "facegate-audit.json", tmp_path / "facegate-audit.html"
+
+    def verified(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["verify", str(report), *arguments])
+
+    assert verified().exit_code == 0
+    assert "not pinned" in verified().output
+    key = tmp_path / "key.pem"
+    key.write_text(signed(tmp_path)["signature"]["publicKey"], encoding="utf-8")
+    assert json.loads(verified("--key", str(key), "--json").output)["pinned"] is True
+    other = tmp_path / "other.pem"
+    other.write_bytes(Signer.generate().public_key_pem())
+    assert verified("--key", str(other)).exit_code == 1
+    page.write_text(page.read_text(encoding="utf-8").replace("verified", "Verified", 1), encoding="utf-8")
+    assert verified().exit_code == 1
+    page.unlink()
+    assert "no page" in verified().output
+    report.write_text(report.read_text(encoding="utf-8").replace('"clean"', '"found"', 1), encoding="utf-8")
+    assert verified().exit_code == 1
 
 
 def test_a_gate_that_lies_about_its_purge_fails_the_audit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facegate.commands.common import INPUT, json_option
+from facegate.commands.verify_audit import BEGINS, verify_audit
 from facegate.errors import InvalidReceiptError
 
 _LEDGER_BEGINS: Final = b'{"body":'
@@ -44,7 +45,7 @@ def _range(_: click.Context, __: click.Parameter, value: str | None) -> range | 
 def verify(
     source: Path, key: Path | None, allow_open: bool, checkpoint: Path | None, entries: range | None, as_json: bool
 ) -> None:
-    """Check a receipt, or a ledger of receipts: form, signatures, phases, and that no entry is missing."""
+    """Check a receipt, a ledger of receipts, or an audit: form, signatures, phases, and that nothing is missing."""
     from facegate.receipt import MAX_BYTES
 
     trusted = None if key is None else _read(key, MAX_BYTES)
@@ -55,6 +56,8 @@ def verify(
             _verify_ledger(source, trusted, allow_open, note, entries, as_json)
         elif checkpoint is not None or entries is not None:
             raise click.UsageError("--checkpoint and --entries are for a ledger, which this is not.")
+        elif content.startswith(BEGINS):
+            verify_audit(source, trusted, as_json)
         else:
             _verify_receipt(content, trusted, allow_open, as_json)
     except InvalidReceiptError as error:
