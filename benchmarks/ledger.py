@@ -82,19 +82,29 @@ def bare(task: tuple[bytes, bytes, bytes, int]) -> None:
         key.verify(signature, data)
 
 
-def ceiling(receipts: int, processes: int, signer: Signer) -> float:
-    """Seconds for as many signatures, of a CLOSE and of an OPEN in turns, in as many processes."""
+def clocks() -> tuple[float, float]:
+    """Seconds so far, and seconds of processor time of this process and of those that it waited for."""
+    return time.perf_counter(), sum(os.times()[:4])
+
+
+def since(begun: tuple[float, float]) -> tuple[float, float]:
+    """Both, since then."""
+    wall, cpu = clocks()
+    return wall - begun[0], cpu - begun[1]
+
+
+def ceiling(receipts: int, processes: int, signer: Signer) -> tuple[float, float]:
+    """Wall and processor seconds for as many signatures, of OPEN and CLOSE phases, in as many processes."""
     pem = signer.public_key_pem()
     tasks = []
     for envelope in request(1, signer)[1].envelopes:
         data = pre_authentication_encoding(decode(envelope["payload"]))
         signature = decode(envelope["signatures"][0]["sig"])
         tasks += [(pem, signature, data, receipts // 2 // processes)] * processes
+    begun = clocks()
     with ProcessPoolExecutor(processes) as pool:
-        list(pool.map(bare, [(pem, tasks[0][1], tasks[0][2], 1)] * processes))  # starts them
-        begun = time.perf_counter()
         list(pool.map(bare, tasks))
-        return time.perf_counter() - begun
+    return since(begun)
 
 
 def main() -> None:
@@ -110,9 +120,9 @@ def main() -> None:
         appended = write(path, options.receipts, signer)
         size = path.stat().st_size
         least = ceiling(options.receipts, options.processes, signer)
-        begun = time.perf_counter()
+        begun = clocks()
         found = verify_ledger(path, trusted_key=signer.public_key_pem(), processes=options.processes)
-        took = time.perf_counter() - begun
+        took = since(begun)
         begun = time.perf_counter()
         Ledger(path, signer).close()
         reopened = time.perf_counter() - begun
@@ -122,10 +132,14 @@ def main() -> None:
         "receipts": options.receipts,
         "processes": options.processes,
         "MB": size / 1e6,
-        "verify s": took,
-        "bare signatures s": least,
-        "ratio": took / least,
-        "receipts/s": options.receipts / took,
+        "verify s": took[0],
+        "bare signatures s": least[0],
+        "ratio": took[0] / least[0],
+        # Where others use the machine too, the processor's time is the fairer figure.
+        "verify, processor s": took[1],
+        "bare signatures, processor s": least[1],
+        "ratio of processor time": took[1] / least[1],
+        "receipts/s": options.receipts / took[0],
         "open to append s": reopened,
         "append us, with making the receipt, without the disk": appended,
     }

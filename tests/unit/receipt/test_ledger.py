@@ -681,3 +681,25 @@ def test_a_request_does_not_begin_if_the_ledger_cannot_be_written(signer: Signer
             with gate.open_request("room", purpose="generation"):
                 pass
     assert verify_ledger(bytes(sink.data)).unclosed == ()
+
+
+def test_what_a_killed_worker_leaves_is_listed_by_its_request_id(path: Path, tmp_path: Path) -> None:
+    key = pem_file(tmp_path)
+    script = """
+import os, signal, sys
+import facegate
+signer = facegate.Signer.from_pem(open(sys.argv[2], "rb").read())
+gate = facegate.Gate(facegate.Policy(spares=0), ledger=facegate.Ledger(sys.argv[1], signer))
+with gate.open_request("done", purpose="generation"):
+    pass
+gate.open_request("killed", purpose="generation").open()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", script, path, key], cwd=ROOT, check=False, timeout=60)
+    assert done.returncode == -9
+    signer = Signer.from_pem(key.read_bytes())
+    with Ledger(path, signer):
+        pass  # a worker that starts again goes on
+    found = verify_ledger(path, trusted_key=signer.public_key_pem())
+    assert [each.request_id for each in found.unclosed] == ["killed"]
+    assert found.checked == 3

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -41,38 +42,53 @@ class Phase:
     key: str
 
 
-def check_receipts(entries: Sequence[Entry]) -> list[Phase]:
+class Written(NamedTuple):
+    """What of a receipt entry is checked here; small, because it may be sent to another process."""
+
+    entry: int
+    phase: Literal["OPEN", "CLOSE"]
+    opened: str
+    key: str
+    payload: str
+    keyid: str
+    sig: str
+
+    @classmethod
+    def of(cls, entry: Entry) -> Written:
+        """Of an entry of that kind."""
+        opened, key, payload, keyid, sig = map(entry.text, ("opened", "key", "payload", "keyid", "sig"))
+        return cls(entry.index, "CLOSE" if entry.text("phase") == "CLOSE" else "OPEN", opened, key, payload, keyid, sig)
+
+
+def check_receipts(written: Sequence[Written]) -> list[Phase]:
     """Check signature, form and figures of every envelope.
 
     Raises:
         InvalidLedgerError: one does not hold; the message names the entry.
     """
-    return [_checked(each) for each in entries]
+    return [_checked(each) for each in written]
 
 
-def _checked(entry: Entry) -> Phase:
-    closing, opened, key = entry.text("phase") == "CLOSE", entry.text("opened"), entry.text("key")
-    written = {
-        "payload": entry.text("payload"),
-        "signatures": [{"keyid": entry.text("keyid"), "sig": entry.text("sig")}],
-    }
+def _checked(written: Written) -> Phase:
+    closing = written.phase == "CLOSE"
+    sealed = {"payload": written.payload, "signatures": [{"keyid": written.keyid, "sig": written.sig}]}
     try:
-        payload = envelope.check(written, _key(key))
-        statement = signed_statement(payload, "CLOSE" if closing else "OPEN")
+        payload = envelope.check(sealed, _key(written.key))
+        statement = signed_statement(payload, written.phase)
     except InvalidReceiptError as error:
-        raise InvalidLedgerError(error.reason, entry=entry.index) from None
+        raise InvalidLedgerError(error.reason, entry=written.entry) from None
     said = statement["predicate"]
-    if opened != (said["opened"]["sha256"] if closing else hashlib.sha256(payload).hexdigest()):
-        raise InvalidLedgerError("it names another OPEN phase than its receipt does.", entry=entry.index)
+    if written.opened != (said["opened"]["sha256"] if closing else hashlib.sha256(payload).hexdigest()):
+        raise InvalidLedgerError("it names another OPEN phase than its receipt does.", entry=written.entry)
     return Phase(
-        entry.index,
-        opened,
+        written.entry,
+        written.opened,
         closing,
         statement["subject"][0]["name"],
         said["gate"],
         said["sequence"],
         said["closedAt" if closing else "openedAt"],
-        key,
+        written.key,
     )
 
 

@@ -17,7 +17,7 @@ from facegate.receipt import envelope
 from facegate.receipt.ledger.chain import Chain, Torn
 from facegate.receipt.ledger.checkpoint import Checkpoint
 from facegate.receipt.ledger.entry import Entry
-from facegate.receipt.ledger.receipts import Phase, Requests, check_receipts
+from facegate.receipt.ledger.receipts import Phase, Requests, Written, check_receipts
 from facegate.receipt.ledger.sink import lines_of
 
 if TYPE_CHECKING:
@@ -163,14 +163,14 @@ class _Checks:
     """Receipts checked in batches, by other processes if there are to be any; results in the order of the log."""
 
     def __init__(self, processes: int) -> None:
-        self._batch: list[Entry] = []
+        self._batch: list[Written] = []
         self._pending: deque[Future[list[Phase]]] = deque()
         self._limit = 2 * processes  # keeps the log from being held in memory whole
         self._pool = _pool(processes) if processes > 1 else None
 
     def add(self, entry: Entry) -> Iterator[Phase]:
         """Take one in; what became known."""
-        self._batch.append(entry)
+        self._batch.append(Written.of(entry))
         if len(self._batch) >= _BATCH:
             yield from self._send()
 
