@@ -37,7 +37,7 @@ def main() -> int:
     options = parser.parse_args()
     chosen = [each for each in load() if not options.names or each.name in options.names]
     unnoticed = []
-    rows = []
+    rows: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="facegate-mutations-") as scratch:
         tree, python = _workplace(Path(scratch))
         if failed := _failed(tree, python, sorted({test for each in chosen for test in each.tests})):
@@ -48,11 +48,23 @@ def main() -> int:
             print(f"{mutation.name}: {len(noticed)} noticed" if noticed else f"{mutation.name}: UNNOTICED", flush=True)
             if not noticed:
                 unnoticed.append(mutation.name)
-            rows.append(f"| {mutation.name} | `{mutation.file}` | {'<br>'.join(f'`{each}`' for each in noticed)} |")
+            rows[mutation.name] = (
+                f"| {mutation.name} | `{mutation.file}` | {'<br>'.join(f'`{each}`' for each in noticed)} |"
+            )
     print(f"{len(chosen)} protections taken away one at a time, {len(unnoticed)} unnoticed")
     if options.write and not unnoticed:
-        options.write.write_text(HEADER + "\n".join(rows) + "\n", encoding="utf-8")
+        rows = _written(options.write) | rows
+        known = [rows[each.name] for each in load() if each.name in rows]
+        options.write.write_text(HEADER + "\n".join(known) + "\n", encoding="utf-8")
     return 1 if unnoticed else 0
+
+
+def _written(page: Path) -> dict[str, str]:
+    """The rows that are there already, by name: those of mutations that were not named stay as they are."""
+    if not page.exists():
+        return {}
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
 
 
 def _workplace(scratch: Path) -> tuple[Path, Path]:
