@@ -1,4 +1,4 @@
-"""What is planted and how: the encodings, written by libraries rather than by the scanner, and a process to keep them."""
+"""What is planted and how: the encodings, written by libraries and not by the scanner, and a process to keep them."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import mmap
 import os
 import sys
 import threading
+from pathlib import Path
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.malloc.argtypes, libc.malloc.restype = (ctypes.c_size_t,), ctypes.c_void_p
@@ -82,7 +83,7 @@ def plant(place: str, offset: int, size: int, path: str) -> None:
         else:
             into_file(file, offset, size)
             if place == "deleted file":
-                os.unlink(path)
+                Path(path).unlink()
                 descriptors.append(file)
             else:
                 os.close(file)

@@ -77,18 +77,27 @@ def _end_of_file(pid: int, mapped: Mapped) -> int:
     """
     if not mapped.has_file or mapped.secret:
         return mapped.end
-    try:
-        behind = Path(f"/proc/{pid}/map_files/{mapped.start:x}-{mapped.end:x}").stat()
-    except OSError:
-        return mapped.end
-    if not stat.S_ISREG(behind.st_mode):
+    behind = _behind(pid, mapped)
+    if behind is None or not stat.S_ISREG(behind.st_mode):
         return mapped.end
     return min(mapped.end, max(mapped.start, mapped.start + page_ceil(behind.st_size) - mapped.offset))
+
+
+def _behind(pid: int, mapped: Mapped) -> os.stat_result | None:
+    """The file behind a map, through its path where the kernel shows the file itself to root alone."""
+    for path in (f"/proc/{pid}/map_files/{mapped.start:x}-{mapped.end:x}", mapped.name):
+        try:
+            there = Path(path).stat()
+        except OSError:
+            continue
+        if path != mapped.name or (there.st_dev, there.st_ino) == mapped.inode:
+            return there
+    return None
 
 
 def _resident(pid: int) -> int:
     """Bytes that a process has in memory, which is all that is known of one that cannot be read."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

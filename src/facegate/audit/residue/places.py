@@ -8,13 +8,16 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from facegate.audit.residue.maps import DELETED, SECRET, maps_of
+from facegate.audit.residue.maps import DELETED, SECRET, Mapped, maps_of
 from facegate.audit.residue.reading import Bytes, File
 from facegate.audit.residue.report import Unread
 from facegate.audit.residue.secret import opened
 from facegate.audit.residue.sweep import Sweep
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (it is read)
+# Shared memory without a name: there is no more of it than its maps, which are read.
+_ANONYMOUS = "/dev/zero"
+_FOREIGN = "another user's file, which none of the processes may write to"
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -69,28 +72,52 @@ class Places:
             return
         for each in maps:
             if each.has_file and not each.secret and (each.shared or each.name.endswith(DELETED)):
-                where = f"{each.name}, mapped by process {pid}"
-                self._file(f"/proc/{pid}/map_files/{each.start:x}-{each.end:x}", where)
+                self._mapped(pid, each)
 
-    def folder(self, path: Path) -> None:
-        """All files below a folder."""
+    def _mapped(self, pid: int, each: Mapped) -> None:
+        """The file behind a map; by its path where the kernel shows the file itself to root alone."""
+        where = f"{each.name}, mapped by process {pid}"
+        direct = f"/proc/{pid}/map_files/{each.start:x}-{each.end:x}"
+        try:
+            os.close(os.open(direct, _FLAGS))
+        except PermissionError as error:
+            if each.inode in self._seen or each.name.removesuffix(DELETED) == _ANONYMOUS:
+                return
+            if _inode(each.name) == each.inode:
+                self._file(each.name, where)
+            else:
+                self._lost(where, error)
+        except OSError:  # unmapped meanwhile, or no file but a device
+            return
+        else:
+            self._file(direct, where)
+
+    def folder(self, path: Path, users: frozenset[int] = frozenset({0})) -> None:
+        """All files below a folder.
+
+        Args:
+            path: of the folder.
+            users: that the processes run as. A file that this process may not read, and none of them may write, since
+                it is another user's, has nothing of theirs.
+        """
         for root, _, names in os.walk(path, onerror=lambda error: self._lost(str(path), error)):
             for name in names:
                 each = Path(root, name)
                 try:
-                    regular = stat.S_ISREG(each.lstat().st_mode)
+                    there = each.lstat()
                 except FileNotFoundError:
                     continue
-                if regular:
-                    self._file(str(each), str(each))
+                if stat.S_ISREG(there.st_mode):
+                    foreign = not users & {0, there.st_uid} and not there.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+                    self._file(str(each), str(each), _FOREIGN if foreign else None)
 
-    def _file(self, path: str, where: str) -> None:
+    def _file(self, path: str, where: str, excuse: str | None = None) -> None:
         try:
             descriptor = os.open(path, _FLAGS)
         except FileNotFoundError:
             return
         except OSError as error:
-            self._lost(where, error)
+            self._lost(where, error, excuse)
             return
         try:
             there = os.fstat(descriptor)
@@ -115,8 +142,16 @@ class Places:
         except OSError as error:
             self._lost(where, error)
 
-    def _lost(self, where: str, error: OSError) -> None:
-        self._sweep.unreadable.append(Unread(where, 0, 0, os.strerror(error.errno or 0)))
+    def _lost(self, where: str, error: OSError, excuse: str | None = None) -> None:
+        self._sweep.unreadable.append(Unread(where, 0, 0, os.strerror(error.errno or 0), excuse))
+
+
+def _inode(path: str) -> tuple[int, int]:
+    try:
+        there = Path(path).stat()
+    except OSError:
+        return (0, 0)
+    return there.st_dev, there.st_ino
 
 
 def _extents(descriptor: int, size: int) -> Iterator[tuple[int, int]]:

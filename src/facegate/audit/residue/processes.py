@@ -44,6 +44,17 @@ def name_of(pid: int) -> str:
     return ""
 
 
+def users_of(pids: Sequence[int]) -> frozenset[int]:
+    """All that the processes run as: real, effective, saved and file system users."""
+    found: set[int] = set()
+    for pid in pids:
+        with suppress(OSError):
+            for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+                if line.startswith("Uid:"):
+                    found.update(map(int, line.split()[1:]))
+    return frozenset(found)
+
+
 def roles(pids: Sequence[int]) -> dict[int, Role]:
     """What each is: a zygote by its command line, which its children share, and the worker by being its parent."""
     zygotes = {pid for pid in pids if _serves(pid) and not _serves(parent_of(pid))}

@@ -108,8 +108,12 @@ class ResidueReport:
 
     @property
     def verified(self) -> bool:
-        """Whether everything was looked at, or there is a reason why it need not be; not whether it is clean."""
-        return bool(self.processes) and not any(each.unexplained for each in self.processes)
+        """Whether everything was looked at, or there is a reason why it need not be; not whether it is clean.
+
+        A scan that read no process at all verified nothing.
+        """
+        read = any(each.bytes_scanned for each in self.processes if each.pid is not None)
+        return read and not any(each.unexplained for each in self.processes)
 
     @property
     def clean(self) -> bool:

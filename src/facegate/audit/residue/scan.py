@@ -13,7 +13,7 @@ from typing import Final
 from facegate.audit.residue.markers import Markers
 from facegate.audit.residue.memory import OWN_BUFFER, sweep_process
 from facegate.audit.residue.places import SHARED_MEMORY, Places
-from facegate.audit.residue.processes import name_of, roles
+from facegate.audit.residue.processes import name_of, roles, users_of
 from facegate.audit.residue.report import ResidueReport, Role, Scanned, Unread
 from facegate.audit.residue.scratch import Scratch
 from facegate.audit.residue.search import BLOCK, Search
@@ -74,7 +74,7 @@ def scan(
                 places.descriptors(pid)
                 places.mapped(pid)
             for folder in (SHARED_MEMORY, *folders):
-                places.folder(folder)
+                places.folder(folder, users_of(pids))
         own = Unread(OWN_BUFFER, scratch.address, scratch.size, "not tried")
         left = scratch.wipe()
     entries = [
