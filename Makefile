@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full mediapipe soak ends scanner mutations fuzz lint format bench peers clean
+.PHONY: demo test test-full mediapipe soak ends faults scanner mutations fuzz lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -51,6 +51,10 @@ ends: $(VENV)/.facegate-test
 SCANNER_SEED ?= 4
 scanner: $(VENV)/.facegate-test
 	FACEGATE_SCANNER=1000 FACEGATE_SCANNER_SEED=$(SCANNER_SEED) $(PYTEST) tests/leak/residue -s --timeout=1800
+
+# 12,000 requests, each with a fault at one stage of its way.
+faults: $(VENV)/.facegate-test
+	FACEGATE_FAULTS=12000 $(PYTEST) tests/fault/test_matrix.py -s --timeout=10800
 
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
