@@ -53,6 +53,16 @@ def adding(size: int, *, check: bool = True) -> Iterator[None]:
 
 
 @contextmanager
+def unforked() -> Iterator[None]:
+    """No fork by Python in the block: for a map until the kernel knows that forks are not to have it.
+
+    A fork in between would keep a shared map of what is stored there later, for as long as it lives.
+    """
+    with _guard:
+        yield
+
+
+@contextmanager
 def releasing(size: int, *, media: int = 0) -> Iterator[None]:
     """The block unmaps `size` bytes that were locked, and `media` bytes that `lock_media` locked."""
     global _counted, _media  # noqa: PLW0603

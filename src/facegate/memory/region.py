@@ -149,8 +149,9 @@ class Region:
 
     def _map(self) -> None:
         make = kernel.map_guarded if self._guarded else kernel.map_file
-        self._address = make(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
-        keep_apart(self._address, self.size)
+        with locks.unforked():
+            self._address = make(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
+            keep_apart(self._address, self.size)
 
     def _lock(self) -> None:
         with locks.adding(self.size):

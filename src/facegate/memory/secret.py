@@ -68,12 +68,13 @@ class SecretRegion(Region):
         return fd
 
     def _map(self) -> None:
-        with locks.adding(2 * self.size):
-            self._address = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
-            self._mirror = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ)
-        self.locked = True
-        for address in self.addresses:
-            keep_apart(address, self.size)
+        with locks.unforked():
+            with locks.adding(2 * self.size):
+                self._address = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ | kernel.PROT_WRITE)
+                self._mirror = kernel.map_guarded(self._fd, self.size, kernel.PROT_READ)
+            self.locked = True
+            for address in self.addresses:
+                keep_apart(address, self.size)
         kernel.fill(self._address, 0, self.size)
 
     def _lock(self) -> None:

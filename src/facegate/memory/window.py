@@ -41,14 +41,15 @@ class Window:
     """
 
     def __init__(self, fd: int, offset: int, length: int, *, born_locked: bool = False) -> None:
-        with locks.adding(length if born_locked else 0, check=False):
-            address = kernel.map_guarded(fd, length, kernel.PROT_READ, offset=offset)
-        self._span = _Span(address, length, length if born_locked else 0)
+        with locks.unforked():
+            with locks.adding(length if born_locked else 0, check=False):
+                address = kernel.map_guarded(fd, length, kernel.PROT_READ, offset=offset)
+            self._span = _Span(address, length, length if born_locked else 0)
+            keep_apart(address, length)
         exporter = _exporter_type(length).from_address(address)
         # The exporter is the owner that every array, slice and memoryview keeps alive.
         weakref.finalize(exporter, self._span.give_back).atexit = False
         self._exporter: ctypes.Array[ctypes.c_char] | None = exporter
-        keep_apart(address, length)
         with _live_guard:
             _live.add(self)
 

@@ -13,6 +13,7 @@ import numpy as np
 from facegate import kernel
 from facegate.audit.faults.processes import Process, identify
 from facegate.errors import FacegateError, InvalidReceiptError, RequestClosedError
+from facegate.memory import locks
 from facegate.memory.advice import keep_apart
 from facegate.memory.arena import ARENA_BYTES
 from facegate.memory.secret import SecretRegion
@@ -38,8 +39,9 @@ class _Look:
         self._descriptor = self._address = 0
         if isinstance(region, SecretRegion):
             # It cannot be read by pread, and mapping is what takes a descriptor.
-            self._address = kernel.map_guarded(region.fd, region.size, kernel.PROT_READ)
-            keep_apart(self._address, region.size)
+            with locks.unforked():
+                self._address = kernel.map_guarded(region.fd, region.size, kernel.PROT_READ)
+                keep_apart(self._address, region.size)
         else:
             self._descriptor = os.dup(region.fd)
 
