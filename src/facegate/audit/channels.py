@@ -114,9 +114,9 @@ def run_channels(
         progress("controls act")
         _act(scene, armed, BEFORE, trouble)
         progress("the workload runs")
-        workload()
-        _wait_for_spares()
-        scene.settle()
+        with scene.workload():
+            workload()
+            _wait_for_spares()
         progress("controls act again")
         _act(scene, armed, AFTER, trouble)
         scene.settle()
