@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full mediapipe soak ends mutations fuzz lint format bench peers clean
+.PHONY: demo test test-full mediapipe soak ends scanner mutations fuzz lint format bench peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -21,9 +21,9 @@ demo: $(VENV)/.facegate-demo
 test: $(VENV)/.facegate-test mediapipe
 	$(PYTEST)
 
-# Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, and the long fuzz run.
+# Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
 test-full: $(VENV)/.facegate-test mediapipe
-	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 $(PYTEST) --timeout=1800
+	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 FACEGATE_SCANNER=1000 $(PYTEST) --timeout=1800
 
 # The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
 CASES ?= 300000
@@ -47,6 +47,11 @@ $(VENV)/mediapipe/.complete: tests/sandbox/mediapipe.txt | $(BIN)/python
 ends: $(VENV)/.facegate-test
 	FACEGATE_ENDS=10000 $(PYTEST) tests/leak/test_ends_campaign.py -s --timeout=10800
 
+# 1,000 markers planted in every encoding and place, each to be found. Another SCANNER_SEED makes another run.
+SCANNER_SEED ?= 4
+scanner: $(VENV)/.facegate-test
+	FACEGATE_SCANNER=1000 FACEGATE_SCANNER_SEED=$(SCANNER_SEED) $(PYTEST) tests/leak/residue -s --timeout=1800
+
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
 	$(BIN)/python -m tests.mutations.run --write docs/protections.md
@@ -65,6 +70,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m pytest benchmarks -o 'python_files=bench_*.py' --benchmark-only
 	$(BIN)/python -m benchmarks.lifecycle
 	$(BIN)/python -m benchmarks.levels
+	$(BIN)/python -m benchmarks.residue
 
 # Makes an environment for each peer first; see benchmarks/peers/environments.py.
 peers: $(VENV)/.facegate-bench
