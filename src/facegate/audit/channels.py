@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -110,6 +110,26 @@ def run_channels(
     Returns:
         One channel for each watcher, in their order.
     """
+    with watching(watchers, progress=progress) as channels:
+        workload()
+    return channels
+
+
+@contextmanager
+def watching(
+    watchers: Sequence[Watcher] | None = None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+    afterwards: Callable[[], object] = lambda: None,
+) -> Iterator[list[Channel]]:
+    """As `run_channels`, for a block of code; the list is filled when the block has ended, unless it raised.
+
+    Args:
+        watchers: the channels, all of them by default.
+        progress: told what happens next.
+        afterwards: called between the block's end and the watchers' looks, which keep what they find.
+    """
+    channels: list[Channel] = []
     _wait_for_spares()
     chosen = table() if watchers is None else tuple(watchers)
     trouble: dict[str, _Trouble] = {}
@@ -123,14 +143,15 @@ def run_channels(
         progress("controls act")
         _act(scene, armed, BEFORE, trouble)
         progress("the workload runs")
-        workload()
-        _wait_for_spares()
-        scene.settle()
+        with scene.workload():
+            yield channels
+            _wait_for_spares()
         progress("controls act again")
         _act(scene, armed, AFTER, trouble)
         scene.settle()
         progress("watchers report")
-        return [_channel(each, scene, trouble) for each in chosen]
+        afterwards()
+        channels += [_channel(each, scene, trouble) for each in chosen]
 
 
 def _wait_for_spares() -> None:

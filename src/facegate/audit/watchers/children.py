@@ -235,7 +235,7 @@ def table() -> tuple[Watcher, ...]:
             f"{process} opens TCP and UDP sockets",
             _SERVING,
             fd,
-            _sockets(lambda kind: not kind.startswith(("unix", "unknown"))),
+            _sockets(lambda kind: not kind.startswith("unix")),
         ),
         Seen(
             "children: listeners",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from facegate.audit.watchers.base import Observation, UnavailableError, Watcher
-from facegate.audit.watchers.file_events import FileEvents
+from facegate.audit.watchers.file_events import ENDED, UNKNOWN, FileEvents
 from facegate.audit.watchers.processes import Processes
 from facegate.audit.watchers.scene import Scene
 
@@ -62,7 +62,10 @@ class CoreFiles(Watcher):
         for event in list(files.events):
             name = Path(event.path).name
             if event.path.startswith(_HANDLERS) or name == stem or name.startswith(f"{stem}."):
-                yield Observation(f"{event.path} {event.kind}", event.who, event.control)
+                if files.unknown(event):
+                    raise UnavailableError(f"to know whose core {event.path} is: {UNKNOWN}")
+                if event.control or event.who != ENDED:
+                    yield Observation(f"{event.path} {event.kind}", event.who, event.control)
         files.check()
 
 

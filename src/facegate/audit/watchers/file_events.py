@@ -22,6 +22,10 @@ from facegate.audit.watchers.processes import Processes
 from facegate.audit.watchers.scene import PREFIX, Scene
 
 _SETTLE_SECONDS: Final = 10.0
+# Who did something where that cannot be told: inotify does not say, and with fanotify a process may have ended before
+# anybody could ask whose it was.
+UNKNOWN: Final = "a process that cannot be told from those of others"
+ENDED: Final = "a process that ended at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class FileEvent:
         kind: "created", "directory", "symlink", "hard link", "special", "written", "truncated", "renamed",
             "attribute" or "removed".
         path: of the name.
-        who: role and number of the process, or words for one that is not known.
+        who: role and number of the process, `UNKNOWN` or `ENDED`.
         control: whose control, as ``slug.phase``.
     """
 
@@ -62,7 +66,6 @@ class FileEvents:
 
     Attributes:
         events: what happened, without repetitions.
-        unattributed: how many events were of processes that ended before anybody could ask whose they were.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -78,7 +81,6 @@ class FileEvents:
             self.why_not_everywhere = ""
         scene.own_descriptors.add(self._backend.descriptor)
         self.events: dict[FileEvent, None] = {}
-        self.unattributed = 0
         self._failure = ""
         self._foreign: set[int] = set()
         self._serial = itertools.count()
@@ -107,8 +109,10 @@ class FileEvents:
                 self._sentinels.add(path)
                 continue
             control = self._scene.marked(path)
-            if not control and self._scene.token in path:
-                continue  # the watchers' own: scratch folder, sentinels
+            if not control and PREFIX in path:
+                continue  # the watchers' own, scratch folder and sentinels, or those of another run on this host
+            if not control and not self._scene.working:
+                continue
             for kind in _kinds(mask, path):
                 self.events[FileEvent(kind, path, who, control)] = None
 
@@ -120,18 +124,25 @@ class FileEvents:
             process = self._processes.seen.get(pid)
             return str(process) if process is not None else f"process {pid}"
         if ours is None:
-            self.unattributed += 1
-        else:
-            self._foreign.add(pid)
+            return ENDED
+        self._foreign.add(pid)
         return ""
 
     def _guessed(self, path: str) -> str:
-        """Inotify does not say who: everything of this user is taken for the workload's."""
+        """Inotify does not say who; what is another user's was not this process's tree."""
         try:
             mine = os.lstat(path).st_uid == os.geteuid()
         except OSError:
             mine = True
-        return "a process of this user" if mine else ""
+        return UNKNOWN if mine else ""
+
+    def unknown(self, event: FileEvent) -> bool:
+        """Whether the workload may have done it or not.
+
+        A process of which nobody knows anything any more was not below this one if this one has waited for none: it
+        would still be there, dead, and have been seen.
+        """
+        return not event.control and (event.who == UNKNOWN or (event.who == ENDED and self._scene.reaped))
 
     def everywhere(self) -> None:
         """Raise unless every folder of the host is watched.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facegate.audit.watchers.audit_events import AuditEvents
-from facegate.audit.watchers.base import AbsentError, Observation, Watcher
-from facegate.audit.watchers.file_events import FileEvent, FileEvents, bytecode_of_an_import, places
+from facegate.audit.watchers.base import AbsentError, Observation, UnavailableError, Watcher
+from facegate.audit.watchers.file_events import ENDED, UNKNOWN, FileEvent, FileEvents, bytecode_of_an_import, places
 from facegate.audit.watchers.scene import Scene
 
 _HOW = "fanotify on every writable file system, events of the worker's process tree; else inotify"
@@ -19,11 +19,18 @@ _HOW = "fanotify on every writable file system, events of the worker's process t
 def _observations(scene: Scene, wanted: Callable[[FileEvent], bool]) -> Iterator[Observation]:
     files = scene.instrument(FileEvents)
     sites = scene.instrument(AuditEvents).sites
+    unknown = []
     for event in list(files.events):
-        if wanted(event) and not bytecode_of_an_import(event.path):
+        if not wanted(event) or bytecode_of_an_import(event.path):
+            continue
+        if event.path not in sites and files.unknown(event):
+            unknown.append(event.path)
+        elif event.path in sites or event.control or event.who != ENDED:
             where = sites.get(event.path, event.who)
             yield Observation(f"{event.path} {event.kind}", where, event.control, Path(event.path))
     files.check()
+    if unknown:
+        raise UnavailableError(f"to know who changed {unknown[0]}: {UNKNOWN}")
 
 
 @dataclass(frozen=True)

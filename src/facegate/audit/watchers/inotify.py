@@ -80,12 +80,21 @@ class Inotify:
             folder = self._folders.get(watch)
             if folder is not None and name:
                 path = Path(folder, name)
+                yield mask, str(path), None
                 if mask & CREATE and path.is_dir() and not path.is_symlink():
                     self._watch(path, 0)
-                yield mask, str(path), None
+                    # What was made in it before it was watched has no event of its own.
+                    yield from ((CREATE, str(each), None) for each in _inside(path))
 
     def close(self) -> None:
         """Stop watching; idempotent."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []  # gone, or not ours to read

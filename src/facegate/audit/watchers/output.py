@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TextIO
 
-from facegate.audit.watchers.base import Observation, Watcher
+from facegate.audit.watchers.base import Observation, UnavailableError, Watcher
 from facegate.audit.watchers.callsite import callsite
 from facegate.audit.watchers.scene import Scene
 
@@ -113,14 +113,13 @@ class Warnings(Watcher):
 class _Tee(io.TextIOBase):
     """Writes on, and remembers who wrote."""
 
-    def __init__(self, below: TextIO, heard: Callable[[str], None]) -> None:
+    def __init__(self, below: TextIO, heard: Callable[[str], bool]) -> None:
         self._below = below
         self._heard = heard
 
     def write(self, text: str) -> int:
-        """Pass the text on."""
-        self._heard(text)
-        return self._below.write(text)
+        """Pass the text on, if whoever hears it says so."""
+        return self._below.write(text) if self._heard(text) else len(text)
 
     def flush(self) -> None:
         """Pass it on."""
@@ -130,67 +129,36 @@ class _Tee(io.TextIOBase):
         return getattr(self._below, name)
 
 
-class Outputs:
-    """Takes standard output and error, Python's and the descriptors; at the end it passes on what it took."""
+class Streams:
+    """Stands before sys.stdout and sys.stderr, whatever they are by now, and passes on what is not a control's."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self.heard: dict[str, list[Observation]] = {"stdout": [], "stderr": []}
-        self._python = {name: getattr(sys, name) for name in self.heard}
-        self._kept: dict[int, tuple[int, int]] = {}
-        for name in self.heard:
-            self._flush(name)
-        for number, name in ((1, "stdout"), (2, "stderr")):
-            file = os.memfd_create(f"facegate-watch-{name}", os.MFD_CLOEXEC)
-            saved = os.dup(number)
-            os.dup2(file, number)
-            self._kept[number] = saved, file
-            scene.own_descriptors |= {saved, file, number}
-        for name, below in self._python.items():
+        self._below = {name: getattr(sys, name) for name in self.heard}
+        for name, below in self._below.items():
             if below is not None:
                 setattr(sys, name, _Tee(below, lambda text, name=name: self._hear(name, text)))  # type: ignore[misc]
 
-    def _flush(self, name: str) -> None:
-        stream = getattr(sys, name)
-        if stream is not None:
-            stream.flush()
-
-    def _hear(self, name: str, text: str) -> None:
+    def _hear(self, name: str, text: str) -> bool:
+        control = self._scene.marked(text)
         if text.strip():
-            self.heard[name].append(Observation(f"text on {name}", callsite(), self._scene.actor, text))
-
-    def taken(self, name: str) -> bytes:
-        """What went to the descriptor, whoever wrote it."""
-        self._flush(name)
-        _, file = self._kept[{"stdout": 1, "stderr": 2}[name]]
-        return os.pread(file, _MOST_SHOWN, 0)
+            self.heard[name].append(Observation("text printed", callsite(), control, text))
+        return not control
 
     def settle(self) -> None:
-        """Flush."""
-        for name in self.heard:
-            self._flush(name)
+        """Text is heard when it is written."""
 
     def close(self) -> None:
-        """Give both back, and pass on what was not the controls'."""
-        self.settle()
-        for name, below in self._python.items():
+        """Put both back, unless somebody has put others there."""
+        for name, below in self._below.items():
             if isinstance(getattr(sys, name), _Tee):
                 setattr(sys, name, below)
-        for number, (saved, file) in self._kept.items():
-            size = os.fstat(file).st_size
-            lines = os.pread(file, size, 0).splitlines(keepends=True)
-            os.dup2(saved, number)
-            passed = b"".join(line for line in lines if self._scene.token.encode() not in line)
-            if passed:
-                os.write(number, passed)
-            os.close(saved)
-            os.close(file)
-        self._kept.clear()
 
 
 @dataclass(frozen=True)
-class Output(Watcher):
-    """Standard output or standard error of the worker.
+class Printed(Watcher):
+    """What Python writes to sys.stdout or sys.stderr.
 
     Attributes:
         stream: "stdout" or "stderr".
@@ -199,26 +167,85 @@ class Output(Watcher):
     stream: str
 
     def arm(self, scene: Scene) -> None:
-        scene.instrument(Outputs)
+        scene.instrument(Streams)
+        if getattr(sys, self.stream) is None:
+            raise UnavailableError(f"sys.{self.stream}, which is closed")
 
     def act(self, scene: Scene, phase: str) -> None:
-        os.write({"stdout": 1, "stderr": 2}[self.stream], f"{scene.mark(self.slug, phase)}\n".encode())
+        getattr(sys, self.stream).write(f"{scene.mark(self.slug, phase)}\n")
 
     def look(self, scene: Scene) -> Iterator[Observation]:
-        outputs = scene.instrument(Outputs)
-        taken = outputs.taken(self.stream).decode(errors="replace")
-        yield from list(outputs.heard[self.stream])
-        for line in taken.splitlines():
+        yield from list(scene.instrument(Streams).heard[self.stream])
+
+
+class Descriptors:
+    """Takes what goes to descriptors 1 and 2, whoever writes it; at the end it passes on what was not the controls'."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._kept: dict[int, tuple[int, int]] = {}
+        self.settle()
+        for number in (1, 2):
+            file = os.memfd_create("facegate-watch-output", os.MFD_CLOEXEC)
+            saved = os.dup(number)
+            os.dup2(file, number)
+            self._kept[number] = saved, file
+            scene.own_descriptors |= {saved, file, number}
+
+    def taken(self, number: int) -> bytes:
+        """What went there so far."""
+        return os.pread(self._kept[number][1], _MOST_SHOWN, 0)
+
+    def settle(self) -> None:
+        """Have Python write out what it holds back."""
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+
+    def close(self) -> None:
+        """Give both back."""
+        self.settle()
+        for number, (saved, file) in self._kept.items():
+            size = os.fstat(file).st_size
+            lines = os.pread(file, size, 0).splitlines(keepends=True)
+            os.dup2(saved, number)
+            passed = b"".join(line for line in lines if self._scene.token.encode() not in line)
+            while passed:
+                passed = passed[os.write(number, passed) :]
+            os.close(saved)
+            os.close(file)
+        self._kept.clear()
+
+
+@dataclass(frozen=True)
+class Output(Watcher):
+    """Standard output or standard error of the worker, native code included.
+
+    Attributes:
+        number: of the descriptor.
+    """
+
+    number: int
+
+    def arm(self, scene: Scene) -> None:
+        scene.instrument(Descriptors)
+
+    def act(self, scene: Scene, phase: str) -> None:
+        os.write(self.number, f"{scene.mark(self.slug, phase)}\n".encode())
+
+    def look(self, scene: Scene) -> Iterator[Observation]:
+        for line in scene.instrument(Descriptors).taken(self.number).decode(errors="replace").splitlines():
             if (control := scene.marked(line)) or scene.token not in line:
-                yield Observation(f"text on descriptor {self.stream}", "worker", control, line)
+                yield Observation(f"text on descriptor {self.number}", "worker", control, line)
 
 
 def table() -> tuple[Watcher, ...]:
     """Channels of words."""
-    descriptor = "sys.{0} and its descriptor lead to a file in memory meanwhile"
     return (
         Logged("log records", "the factory of all records", "a record is made, and handed to nobody"),
         Warnings("warnings", "warnings.showwarning", "a warning is shown to nobody"),
-        Output("standard output", descriptor.format("stdout"), "a line is written", "stdout"),
-        Output("standard error", descriptor.format("stderr"), "a line is written", "stderr"),
+        Printed("printed to sys.stdout", "a file object before it", "a line is written, and not passed on", "stdout"),
+        Printed("printed to sys.stderr", "a file object before it", "a line is written, and not passed on", "stderr"),
+        Output("standard output", "its descriptor leads to a file in memory meanwhile", "a line is written", 1),
+        Output("standard error", "its descriptor leads to a file in memory meanwhile", "a line is written", 2),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -43,7 +44,7 @@ class Process:
 
     Attributes:
         pid: its number.
-        role: "worker", "zygote", "child", "control" or "other"; what it is called in findings.
+        role: "worker", "zygote", "child", "rehearsal", "control" or "other process"; what it is called in findings.
         at_rest: a child's descriptors after its last command; None for one that has had no command.
         unreadable: parts of /proc that were refused while it lived.
     """
@@ -167,7 +168,11 @@ class Processes:
             return "control"
         if any("facegate.sandbox.zygote" in each for each in process.arguments):
             above = self.seen.get(parent or 0)
-            return "child" if above is not None and above.role in {"zygote", "child"} else "zygote"
+            if above is None or above.role not in {"zygote", "child", "rehearsal"}:
+                return "zygote"
+            # Until it is ready, a zygote forks to try its protections out; then its own output is the null device.
+            loading = 1 in above.now and above.now[1].target != os.devnull
+            return "rehearsal" if loading or process.role == "rehearsal" else "child"
         return process.role or "other process"
 
     def of(self, *roles: str) -> list[Process]:
@@ -266,6 +271,9 @@ def _add_descriptors(process: Process, folder: Path) -> None:
         try:
             target = str((folder / "fd" / str(number)).readlink())
             told = (folder / "fdinfo" / str(number)).read_text(encoding="ascii")
+        except PermissionError:
+            process.unreadable.add("fd")
+            continue
         except OSError:
             continue  # closed meanwhile
         flags = int(told.split("flags:")[1].split()[0], 8)
@@ -281,9 +289,10 @@ def _add_socket(process: Process, folder: Path, target: str) -> None:
     if target in process.sockets:
         return
     inode = target[8:-1]
-    for name, column in _TABLES:
+    # A child's channel was made by the worker, in whose network namespace it stays.
+    for net, (name, column) in itertools.product((folder / "net", _PROC / "self/net"), _TABLES):
         try:
-            rows = (folder / "net" / name).read_text(encoding="utf-8", errors="replace").splitlines()[1:]
+            rows = (net / name).read_text(encoding="utf-8", errors="replace").splitlines()[1:]
         except OSError:
             continue
         for row in rows:
@@ -291,7 +300,16 @@ def _add_socket(process: Process, folder: Path, target: str) -> None:
             if len(cells) > column and cells[column] == inode:
                 process.sockets[target] = _socket(name, cells)
                 return
-    process.sockets[target] = "unknown"
+    if any(target == str(_target(each)) for each in (folder / "fd").glob("*")):
+        # TCP and UDP sockets are in their table once they are bound or connected; other families never.
+        process.sockets[target] = "of a kind that is in no table"
+
+
+def _target(link: Path) -> Path | None:
+    try:
+        return link.readlink()
+    except OSError:
+        return None  # closed meanwhile
 
 
 # Where the inode is in each table of the network namespace.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import secrets
 import shutil
 import tempfile
@@ -41,6 +42,8 @@ class Scene:
             do not take each other's controls for their own.
         scratch: a folder for controls that need one, in the temporary directory; gone afterwards.
         notes: what each watcher remembers between `arm` and `look`.
+        working: whether the workload runs.
+        reaped: whether a process that the workload started has ended and was waited for.
         own_descriptors: what instruments opened in this process, which is no trace of the workload.
     """
 
@@ -49,6 +52,7 @@ class Scene:
         self.scratch = Path(tempfile.mkdtemp(prefix=f"{self.token}."))
         self.notes: dict[str, Any] = {}
         self.own_descriptors: set[int] = set()
+        self.working = self.reaped = False
         self._marked = re.compile(re.escape(self.token) + r"\.([a-z0-9-]+\.(?:before|after))")
         self._instruments: dict[type, Instrument] = {}
         self._acting = threading.local()
@@ -81,6 +85,20 @@ class Scene:
         with self.acting("the watchers", "own"):
             for instrument in tuple(self._instruments.values()):
                 instrument.settle()
+
+    @contextmanager
+    def workload(self) -> Iterator[None]:
+        """While the block lasts, the workload runs; every instrument has caught up at both ends."""
+        self.settle()
+        # The kernel adds a process that was waited for, and all below it, to this, whoever started it and how.
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt
+        self.working = True
+        try:
+            yield
+            self.settle()
+        finally:
+            self.working = False
+            self.reaped = resource.getrusage(resource.RUSAGE_CHILDREN).ru_minflt != before
 
     def mark(self, slug: str, phase: str) -> str:
         """The word that a control puts into whatever it makes."""
