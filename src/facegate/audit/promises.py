@@ -297,6 +297,7 @@ PROMISES: Final = (
             "log records",
             "warnings",
             "standard",
+            "printed",
             "system log",
             "journal",
             "kernel log",

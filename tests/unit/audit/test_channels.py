@@ -59,7 +59,14 @@ def test_what_is_not_verified_names_what_the_host_lacks(clean: list[Channel]) ->
 
 def test_json_has_the_keys_of_the_report(clean: list[Channel]) -> None:
     for each in clean:
-        assert set(json.loads(json.dumps(each.as_dict()))) == {"name", "watcher", "result", "control_fired", "detail"}
+        assert set(json.loads(json.dumps(each.as_dict()))) == {
+            "name",
+            "watcher",
+            "result",
+            "control_fired",
+            "detail",
+            "absent",
+        }
 
 
 def test_a_gate_that_the_workload_makes_itself_is_clean_too(astronaut: bytes) -> None:
