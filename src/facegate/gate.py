@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from facegate.custody import Custody, Ending
 from facegate.deadlines import Deadlines
@@ -25,8 +25,11 @@ from facegate.memory.wiped import Wiped
 from facegate.policy import Policy
 from facegate.protections import Protection
 from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
-from facegate.receipt.ledger import Ledger
 from facegate.request import Request
+
+if TYPE_CHECKING:
+    # Not at run time: its file takes fcntl, which not every system has where the level inline works.
+    from facegate.receipt.ledger import Ledger
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
