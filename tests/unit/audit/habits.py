@@ -218,7 +218,7 @@ HABITS: Final[dict[Habit, frozenset[str]]] = {
     logs: frozenset({"log records"}),
     prints: frozenset({"printed to sys.stdout"}),
     complains: frozenset({"printed to sys.stderr"}),
-    library_prints: frozenset({"printed to sys.stdout"}),
+    library_prints: frozenset({"standard output"}),
     warns: frozenset({"warnings"}),
     pickles: frozenset({"pickles"}),
     torch_save: frozenset({"pickles", "pickling to a file object", "files created"}),
