@@ -20,6 +20,7 @@ import numpy as np
 
 FACE_CACHE = {}
 DEBUG_CROPS = []
+SMALL = []
 log = logging.getLogger("pipeline")
 
 
@@ -50,7 +51,7 @@ def landmarks_beside_the_input(photo, xyz, **_):
 def embedding_in_torch_save(photo, embedding, **_):
     """torch.save pickles with a Pickler of its own; torch is too large to be installed for a test."""
     with photo.with_suffix(".pt").open("wb") as file:
-        pickle.Pickler(file, protocol=2).dump({"embedding": embedding.copy()})
+        pickle.Pickler(file).dump({"embedding": embedding.copy()})
 
 
 def crop_in_a_debug_list(box, rgb, **_):
@@ -85,8 +86,10 @@ def pickled_for_a_worker(xyz, **_):
 
 def residue(xyz, **_):
     """Kept by nobody; the memory that it was in still has it."""
-    for _ in range(20):
-        xyz.copy()
+    copies = []
+    for _ in range(200):
+        copies.append(xyz.copy())
+        SMALL.append(bytes(700))  # in between, as in any program, so that the heap does not shrink
 
 
 def exception_kept(xyz, **_):
@@ -129,7 +132,7 @@ def run(team: pytest.Pytester, habit: str, options: str = "") -> pytest.RunResul
 
 
 def line_of(text: str) -> int:
-    return PIPELINE[: PIPELINE.index(text)].count("\n") + 1
+    return PIPELINE.strip()[: PIPELINE.strip().index(text)].count("\n") + 1
 
 
 def test_a_clean_pipeline_passes(team: pytest.Pytester) -> None:
@@ -147,7 +150,7 @@ def test_a_clean_pipeline_passes(team: pytest.Pytester) -> None:
         ("embedding_in_torch_save", "with photo.with_suffix(", "file written: photo.pt, which holds embedding"),
         ("crop_in_a_debug_list", "DEBUG_CROPS = []", "pipeline.DEBUG_CROPS*keeps pixels of the picture*"),
         ("bgr_crop_in_a_debug_list", "DEBUG_CROPS = []", "pipeline.DEBUG_CROPS*keeps pixels of the picture*"),
-        ("logged_box", 'log.warning("face at', "box logged"),
+        ("logged_box", 'log.warning("face at', "boxes logged"),
         ("logged_points", 'log.warning("nose', "landmarks logged"),
         ("printed", 'print("left eye', "landmarks printed"),
         ("points_in_a_list", "DEBUG_CROPS = []", "pipeline.DEBUG_CROPS*keeps landmarks after the request*"),

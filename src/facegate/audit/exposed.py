@@ -259,7 +259,7 @@ def _contains(whole: NDArray[np.float64], part: NDArray[np.float64]) -> bool:
     if part.size < 4 or whole.size < 4:
         return False
     head = part[:4]
-    if np.unique(head).size < 4:
+    if np.unique(head).size < 4 or not head[0]:
         return False
     starts = np.flatnonzero(np.isclose(whole[: whole.size - 3], head[0], rtol=1e-6, atol=0))
     return any(np.allclose(whole[start : start + 4], head, rtol=1e-6, atol=0) for start in starts)
@@ -283,9 +283,14 @@ def _is_number_of(token: str, plain: NDArray[Any]) -> bool:
     """Whether a number is one of the product's, rounded as the text rounds it."""
     mantissa, _, exponent = token.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
-    nearest = np.abs(plain - float(token)).min()
-    # Half a unit of the last digit, and what float32 adds to it.
-    return bool(nearest <= 0.5000001 * 10.0 ** (int(exponent or 0) - decimals) + 1e-6)
+    value = float(token)
+    room = np.empty(plain.shape, np.float64)
+    # In place: what is left of a subtraction of zero would be the product itself.
+    np.abs(np.subtract(plain, value, out=room), out=room)
+    nearest = room.min()
+    room.fill(0)
+    # Half a unit of the last digit, and what float32 cannot tell apart.
+    return bool(nearest <= 0.5000001 * 10.0 ** (int(exponent or 0) - decimals) + np.spacing(np.float32(abs(value))))
 
 
 def _has_box(whole: list[int], plain: NDArray[Any]) -> bool:
