@@ -121,6 +121,7 @@ def watching(
     *,
     progress: Callable[[str], None] = lambda _: None,
     afterwards: Callable[[], object] = lambda: None,
+    concerns: Callable[[object], bool] = lambda _: True,
 ) -> Iterator[list[Channel]]:
     """As `run_channels`, for a block of code; the list is filled when the block has ended, unless it raised.
 
@@ -128,12 +129,13 @@ def watching(
         watchers: the channels, all of them by default.
         progress: told what happens next.
         afterwards: called between the block's end and the watchers' looks, which keep what they find.
+        concerns: which of the objects that were kept are findings; all of them by default.
     """
     channels: list[Channel] = []
     _wait_for_spares()
     chosen = table() if watchers is None else tuple(watchers)
     trouble: dict[str, _Trouble] = {}
-    with Scene() as scene, ExitStack() as undo:
+    with Scene(concerns) as scene, ExitStack() as undo:
         progress("watchers are armed")
         for each in chosen:
             _try(trouble, each, lambda each=each: each.arm(scene))  # type: ignore[misc]
@@ -180,12 +182,12 @@ def _try(trouble: dict[str, _Trouble], watcher: Watcher, step: Callable[[], obje
 
 def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, _Trouble]) -> Channel:
     fired: set[str] = set()
-    found: dict[str, Observation] = {}
+    found: list[Observation] = []
 
     def take() -> None:
         for each in watcher.look(scene):
             if not each.control:
-                found.setdefault(str(each), each)
+                found.append(each)
             elif each.control.startswith(f"{watcher.slug}."):
                 fired.add(each.control.rpartition(".")[2])
 
@@ -193,7 +195,7 @@ def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, _Trouble]) -> Ch
     silent = [phase for phase in watcher.phases if phase not in fired]
     if found:
         result: Result = "found"
-        names = list(found)
+        names = list(dict.fromkeys(map(str, found)))
         more = f", and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
         detail = "; ".join(names[:_MOST_NAMED]) + more
     elif watcher.slug in trouble:
@@ -204,7 +206,7 @@ def _channel(watcher: Watcher, scene: Scene, trouble: dict[str, _Trouble]) -> Ch
         result, detail = "clean", ""
     fired_always = not silent and watcher.slug not in trouble
     absent = watcher.slug in trouble and trouble[watcher.slug].absent
-    return Channel(watcher.name, watcher.watcher, result, fired_always, detail, tuple(found.values()), absent)
+    return Channel(watcher.name, watcher.watcher, result, fired_always, detail, tuple(found), absent)
 
 
 def markdown() -> str:

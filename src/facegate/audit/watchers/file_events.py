@@ -196,7 +196,8 @@ def _kinds(mask: int, path: str) -> list[str]:
     kinds = []
     if mask & CREATE:
         kinds.append(_made(status))
-    if mask & MODIFY:
+    # A device or FIFO keeps nothing; what goes to terminals and logs has channels of its own.
+    if mask & MODIFY and (status is None or stat.S_ISREG(status.st_mode)):
         kinds.append("truncated" if status is not None and status.st_size == 0 else "written")
     if mask & MOVED:
         kinds.append("renamed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import gc
+import itertools
 import mmap
 import sys
 import threading
@@ -24,7 +25,9 @@ from facegate.audit.watchers.scene import Scene
 # A list of fewer numbers holds no landmarks; two boxes have eight.
 _FEWEST_NUMBERS: Final = 10
 _FEWEST_BYTES: Final = 1024
+# How far from an object its holder is looked for, and among how many others at each step.
 _DEEP: Final = 12
+_WIDE: Final = 256
 # What a module keeps for itself, not for the worker: code, its constants, its documentation.
 _OF_CODE: Final = (types.CodeType, types.FunctionType, types.FrameType, types.ModuleType)
 
@@ -146,38 +149,34 @@ def holder(value: object, skipped: set[int], known: dict[int, list[object]]) -> 
     Empty if only the watchers do, which took it down as what somebody pickled, for one.
     """
     seen = {id(value), *skipped}
-    level: list[tuple[object, str]] = [(value, "")]
+    level: dict[int, tuple[object, str]] = {id(value): (value, "")}
     namespaces = {id(vars(module)): name for name, module in tuple(sys.modules.items()) if hasattr(module, "__dict__")}
-    fallback = ""
-    watched = False
+    frame, watched = "", False
     for _ in range(_DEEP):
-        above: list[tuple[object, str]] = []
-        for each, path in level:
-            # The collector does not know of dicts and tuples that hold nothing of its own; the walk does.
-            referrers = [*gc.get_referrers(each), *known.get(id(each), ())]
-            seen |= {id(referrers), id(level), id(above)}
-            for one in referrers:
-                if id(one) in seen:
-                    continue
-                seen.add(id(one))
-                if isinstance(one, Observation):
-                    watched = True
-                    continue
-                if id(one) in namespaces:
-                    return f"{namespaces[id(one)]}.{_key(one, each)}{path}", True
-                step = _step(one, each)
-                if isinstance(one, types.FrameType):
-                    fallback = (
-                        fallback
-                        or f"a variable of {one.f_code.co_qualname} ({one.f_code.co_filename}:{one.f_lineno}){path}"
-                    )
-                    continue
-                if step is not None:
-                    above.append((one, step + path))
-        if fallback or not above:
+        # The collector does not know of dicts and tuples that hold nothing of its own; the walk does.
+        above = gc.get_referrers(*(each for each, _ in level.values()))
+        above += [one for number in level for one in known.get(number, ())]
+        seen |= {id(level), id(above), *(id(pair) for pair in level.values())}
+        step: dict[int, tuple[object, str]] = {}
+        for one in above:
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            held = next((level[id(each)] for each in _held_by(one) if id(each) in level), None)
+            if isinstance(one, Observation):
+                watched = True
+            elif held is None:
+                continue
+            elif id(one) in namespaces:
+                return f"{namespaces[id(one)]}.{_key(one, held[0])}{held[1]}", True
+            elif isinstance(one, types.FrameType):
+                frame = frame or f"a variable of {one.f_code.co_qualname} ({one.f_code.co_filename}:{one.f_lineno})"
+            else:
+                step[id(one)] = one, _step(one) + held[1]
+        if frame or not step:
             break  # a frame that holds it is nearer than any module
-        level = above
-    return fallback or ("" if watched else "an object that nobody could be found to hold"), False
+        level = dict(itertools.islice(step.items(), _WIDE))
+    return frame or ("" if watched else "an object that nobody could be found to hold"), False
 
 
 def _key(container: object, value: object) -> str:
@@ -187,10 +186,8 @@ def _key(container: object, value: object) -> str:
     return "?"
 
 
-def _step(container: object, value: object) -> str | None:
-    if isinstance(container, dict):
-        return "[...]"
-    if isinstance(container, (list, tuple, set)):
+def _step(container: object) -> str:
+    if isinstance(container, (dict, list, tuple, set)):
         return "[...]"
     if isinstance(container, type):
         return f".{container.__name__}"
@@ -198,7 +195,6 @@ def _step(container: object, value: object) -> str | None:
         return f"{container.__qualname__}()"
     if isinstance(container, types.CellType):
         return " (closure)"
-    del value
     return f".{type(container).__name__}"
 
 
@@ -220,6 +216,7 @@ class Heap:
     def added(self, kind: str) -> dict[int, object]:
         """What there is now and was not before, of one kind."""
         if self._added is None:
+            gc.collect()
             self._added = {
                 name: {number: each for number, each in objects.items() if not self.before[name].has(each)}
                 for name, objects in reachable(self.referrers).items()
@@ -237,10 +234,9 @@ class Heap:
         }
 
     def settle(self) -> None:
-        """Collect what is no longer in use; what was found is looked for anew."""
+        """What was found is looked for anew."""
         self._added = None
         self.referrers.clear()
-        gc.collect()
 
     def close(self) -> None:
         """Let go of what was found."""
@@ -291,7 +287,7 @@ class Keeps(Watcher):
         for each in list(heap.added(self.kind).values()):
             if made is not None and made.has(each):
                 yield Observation("kept", "worker", f"{self.slug}.{BEFORE}")
-            elif not any(control.has(each) for control in controls):
+            elif not any(control.has(each) for control in controls) and scene.concerns(each):
                 where, of_module = holder(each, heap.skipped(), heap.referrers)
                 if where and self.of_modules in {None, of_module}:
                     yield Observation(f"{_described(each)} kept", where, value=each)

@@ -142,8 +142,13 @@ class Streams:
 
     def _hear(self, name: str, text: str) -> bool:
         control = self._scene.marked(text)
-        if text.strip():
-            self.heard[name].append(Observation("text printed", callsite(), control, text))
+        heard = self.heard[name]
+        where = callsite()
+        if heard and not control and (heard[-1].where, heard[-1].control) == (where, ""):
+            # print() writes its arguments one by one.
+            heard[-1] = Observation("text printed", where, "", f"{heard[-1].value}{text}")
+        elif text.strip():
+            heard.append(Observation("text printed", where, control, text))
         return not control
 
     def settle(self) -> None:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -40,6 +40,8 @@ class Scene:
     Attributes:
         token: in every name, address or text that a control of this run makes; random, so that two runs on one host
             do not take each other's controls for their own.
+        concerns: whether an object that was kept is of interest; asked before it is found out who keeps it, which takes
+            long.
         scratch: a folder for controls that need one, in the temporary directory; gone afterwards.
         notes: what each watcher remembers between `arm` and `look`.
         working: whether the workload runs.
@@ -47,7 +49,8 @@ class Scene:
         own_descriptors: what instruments opened in this process, which is no trace of the workload.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, concerns: Callable[[object], bool] = lambda _: True) -> None:
+        self.concerns = concerns
         self.token = PREFIX + secrets.token_hex(6)
         self.scratch = Path(tempfile.mkdtemp(prefix=f"{self.token}."))
         self.notes: dict[str, Any] = {}
