@@ -61,7 +61,8 @@ class PipeZygote(EngineZygote):
     """The same, and children may make pipes: so much of the upload goes on."""
 
     program: ClassVar[tuple[str, ...]] = (*EngineZygote.program, "with-pipe")
-    declines = HABITS | {"socket": errno.EACCES}
+    # The lookup loads what the host's nsswitch.conf names beside "dns", mdns for example: code, which no child may map.
+    declines = HABITS | {"socket": errno.EACCES, "mmap": errno.EPERM}
 
 
 class StrictZygote(EngineZygote):
