@@ -48,10 +48,16 @@ def landmarks_beside_the_input(photo, xyz, **_):
     np.save(photo.with_suffix(".landmarks.npy"), xyz)
 
 
-def embedding_in_torch_save(photo, embedding, **_):
-    """torch.save pickles with a Pickler of its own; torch is too large to be installed for a test."""
+def embedding_in_a_pickler(photo, embedding, **_):
+    """As torch.save does it, where there is no torch: with a Pickler of its own."""
     with photo.with_suffix(".pt").open("wb") as file:
         pickle.Pickler(file).dump({"embedding": embedding.copy()})
+
+
+def embedding_in_torch_save(photo, embedding, **_):
+    import torch
+
+    torch.save({"embedding": torch.tensor(embedding)}, photo.with_suffix(".pt"))
 
 
 def crop_in_a_debug_list(box, rgb, **_):
@@ -146,8 +152,8 @@ def test_a_clean_pipeline_passes(team: pytest.Pytester) -> None:
     [
         ("global_face_cache", "FACE_CACHE = {}", "pipeline.FACE_CACHE*keeps landmarks after the request*"),
         ("landmarks_beside_the_input", "np.save(", "file written: photo.landmarks.npy, which holds landmarks"),
-        ("embedding_in_torch_save", "pickle.Pickler(", "embedding pickled"),
-        ("embedding_in_torch_save", "with photo.with_suffix(", "file written: photo.pt, which holds embedding"),
+        ("embedding_in_a_pickler", "pickle.Pickler(", "embedding pickled"),
+        ("embedding_in_a_pickler", "with photo.with_suffix(", "file written: photo.pt, which holds embedding"),
         ("crop_in_a_debug_list", "DEBUG_CROPS = []", "pipeline.DEBUG_CROPS*keeps pixels of the picture*"),
         ("bgr_crop_in_a_debug_list", "DEBUG_CROPS = []", "pipeline.DEBUG_CROPS*keeps pixels of the picture*"),
         ("logged_box", 'log.warning("face at', "boxes logged"),
@@ -163,6 +169,15 @@ def test_a_habit_fails_with_file_and_line(team: pytest.Pytester, habit: str, at:
     result = run(team, habit)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*pipeline.py:{line_of(at)}: {says}"])
+
+
+def test_a_real_torch_save_fails_with_file_and_line(team: pytest.Pytester) -> None:
+    pytest.importorskip("torch", reason="torch is not installed")
+    result = run(team, "embedding_in_torch_save")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*pipeline.py:{line_of('torch.save(')}: embedding pickled"])
+    # torch writes its file in C++, which no line of Python opened.
+    result.stdout.fnmatch_lines(["*worker *: file written: photo.pt, which holds embedding"])
 
 
 def test_copies_that_were_let_go_are_residue(team: pytest.Pytester) -> None:

@@ -61,14 +61,14 @@ _KINDS: Final[dict[str, Callable[[type], bool]]] = {
 
 def _counts(name: str, found: Any, referrer: object) -> bool:
     if name == "buffers":
-        return type(found) is not bytes or (len(found) >= _FEWEST_BYTES and not isinstance(referrer, _OF_CODE))
+        return type(found) is not bytes or (len(found) >= _FEWEST_BYTES and not issubclass(type(referrer), _OF_CODE))
     if name == "exceptions":
         return found.__traceback__ is not None
     if name == "numbers":
         first = found[0] if len(found) >= _FEWEST_NUMBERS else None
         if type(first) in {list, tuple} and first:
             first = first[0]
-        return isinstance(first, (float, np.floating))
+        return issubclass(type(first), (float, np.floating))
     return True
 
 
@@ -117,7 +117,7 @@ def _frames() -> list[object]:
 
 
 def _held_by(container: object) -> list[Any]:
-    if isinstance(container, types.FrameType):
+    if type(container) is types.FrameType:
         return list(container.f_locals.values())
     return gc.get_referents(container)
 
@@ -163,13 +163,13 @@ def holder(value: object, skipped: set[int], known: dict[int, list[object]]) -> 
                 continue
             seen.add(id(one))
             held = next((level[id(each)] for each in _held_by(one) if id(each) in level), None)
-            if isinstance(one, Observation):
+            if type(one) is Observation:
                 watched = True
             elif held is None:
                 continue
             elif id(one) in namespaces:
                 return f"{namespaces[id(one)]}.{_key(one, held[0])}{held[1]}", True
-            elif isinstance(one, types.FrameType):
+            elif type(one) is types.FrameType:
                 frame = frame or f"a variable of {one.f_code.co_qualname} ({one.f_code.co_filename}:{one.f_lineno})"
             else:
                 step[id(one)] = one, _step(one) + held[1]
@@ -187,13 +187,14 @@ def _key(container: object, value: object) -> str:
 
 
 def _step(container: object) -> str:
-    if isinstance(container, (dict, list, tuple, set)):
+    kind = type(container)
+    if issubclass(kind, (dict, list, tuple, set)):
         return "[...]"
-    if isinstance(container, type):
-        return f".{container.__name__}"
-    if isinstance(container, types.FunctionType):
-        return f"{container.__qualname__}()"
-    if isinstance(container, types.CellType):
+    if issubclass(kind, type):
+        return f".{type.__getattribute__(container, '__name__')}"
+    if kind is types.FunctionType:
+        return f"{container.__qualname__}()"  # type: ignore[attr-defined]
+    if kind is types.CellType:
         return " (closure)"
     return f".{type(container).__name__}"
 
