@@ -18,8 +18,9 @@ demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
 	$(BIN)/facegate demo --out demo-out
 
+# One process for the tests that look at the whole host, one for all others; see tests/conftest.py.
 test: $(VENV)/.facegate-test mediapipe
-	$(PYTEST)
+	$(PYTEST) --numprocesses 2 --dist loadgroup
 
 # Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
 test-full: $(VENV)/.facegate-test mediapipe

@@ -18,6 +18,19 @@ from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
 
+# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; all
+# others run beside them.
+_OF_THE_HOST = ("deploy", "fault", "leak", "sandbox", "unit/audit", "unit/test_pytest_plugin.py", "unit/test_cli.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests that take turns; without pytest-xdist the mark means nothing."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(_OF_THE_HOST):
+            item.add_marker(pytest.mark.xdist_group("host"))
+
+
 def encode(rgb: NDArray[np.uint8], picture_format: str = "JPEG") -> bytes:
     """`rgb` as a file in memory."""
     file = io.BytesIO()
