@@ -204,6 +204,8 @@ def test_a_face_at_the_border_counts_by_what_is_inside(tmp_path):
     boxes = [np.array([[0, 40, 20, 90]], np.float32)] * COUNT
     inside = coverage_of_boxes(clip.frames, boxes, size_wh=(WIDE, HIGH), shape="box")
     assert inside.from_28.mean == 1.0
+    outside = [np.array([[-20, 40, 0, 90]], np.float32)] * COUNT
+    assert coverage_of_boxes(clip.frames, outside, size_wh=(WIDE, HIGH), shape="box").from_28.mean == 0.0
 
 
 def test_boxes_cover_as_ellipses_or_whole():
