@@ -23,7 +23,7 @@ from facegate.redact.regions import Region, ellipse_spans, regions
 Spans: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 # Masks of faces are made together up to this many cells: 16 faces of 128 pixels. More would leave the cache.
-TOGETHER = 1 << 16
+TOGETHER = 1 << 15
 
 
 class Grid(NamedTuple):
