@@ -49,10 +49,7 @@ def redact(
     Raises:
         Refusal: redact.boxes, redact.style, redact.shape, redact.margin or output.shape; nothing was changed then.
     """
-    if style not in get_args(Style):
-        raise Refusal("redact.style")
-    if shape not in get_args(Shape):
-        raise Refusal("redact.shape")
+    check_wish(style, shape)
     _check(rgb, alpha)
     for region in regions(boxes, *rgb.shape[:2], margin=margin):
         mask = region.ellipse() if shape == "ellipse" else None
@@ -73,13 +70,36 @@ def apply(window: kernels.Window, mask: kernels.Mask | None, region: Region, *, 
     if style == "solid":
         kernels.solid(window, mask)
     elif style == "pixelate":
-        kernels.pixelate(window, mask, block=_even(-(-region.side // BLOCKS)))
+        kernels.pixelate(window, mask, block=mosaic_block(region.side))
     else:
-        kernels.blur(window, mask, width=max(3, region.side // 3))
+        kernels.blur(window, mask, width=blur_width(region.side))
 
 
-def _even(size: int) -> int:
-    return max(2, size + (size & 1))
+def mosaic_block(side: int, *, step: int = 2) -> int:
+    """Edge of a mosaic's blocks.
+
+    Args:
+        side: longer side of the region, pixels.
+        step: the edge is a multiple of it.
+    """
+    return max(1, -(-side // (BLOCKS * step))) * step
+
+
+def blur_width(side: int) -> int:
+    """Edge of each of the three box filters for a region with that longer side, in pixels."""
+    return max(3, side // 3)
+
+
+def check_wish(style: object, shape: object) -> None:
+    """Nothing, for a style and a shape that exist.
+
+    Raises:
+        Refusal: redact.style or redact.shape.
+    """
+    if style not in get_args(Style):
+        raise Refusal("redact.style")
+    if shape not in get_args(Shape):
+        raise Refusal("redact.shape")
 
 
 def _check(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> None:
