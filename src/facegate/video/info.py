@@ -84,6 +84,7 @@ class Look:
         mastering: AVMasteringDisplayMetadata's bytes, or None.
         light: AVContentLightMetadata's bytes, or None.
         interlaced: whether it is made of two fields.
+        loop: how often a GIF or WebP plays, 0 for ever; None for what does not loop.
     """
 
     pts: int
@@ -98,3 +99,4 @@ class Look:
     mastering: bytes | None
     light: bytes | None
     interlaced: bool
+    loop: int | None = None
