@@ -38,6 +38,7 @@ class WebpReader:
 
     codec = "webp"
     number = 0
+    field_order = 0
     aspect = None
     time_base = _UNIT
 
@@ -57,6 +58,9 @@ class WebpReader:
         self.duration: float | None = sum(self._durations) / 1000
         self.rate = Fraction(1000 * self.frames, sum(self._durations) or 1000)
         check_claims(self.duration, self.frames, 0.0, len(self._data), limits)
+
+    def chroma_location(self) -> str | None:
+        """There is no chroma: frames are RGBA."""
 
     def tracks(self) -> Carried:
         """The one track that there is."""
@@ -122,3 +126,17 @@ class WebpReader:
         if not animated or not durations:
             raise Refusal("video.unsupported")
         return durations
+
+
+def with_last_duration(data: bytes, milliseconds: int) -> bytes:
+    """An animated WebP whose last frame is shown for so long; libwebp's encoder can only guess that.
+
+    Args:
+        data: a whole file, of our own encoder.
+        milliseconds: up to 2**24 - 1.
+    """
+    at = data.rfind(b"ANMF")
+    if at < 0:
+        return data
+    field = at + 8 + 12
+    return data[:field] + min(milliseconds, (1 << 24) - 1).to_bytes(3, "little") + data[field + 3 :]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import av
 import av.container
+import av.logging
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -33,6 +35,7 @@ _OPTIONS: Final = {
 _NO_VIDEO: Final = (
     Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
 )
+CHROMA_LOCATIONS: Final = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
 _DEFAULT_RATE: Final = Fraction(25)
 
 
@@ -121,6 +124,28 @@ class Reader:
         """Width of a pixel over its height, as container and coding say together; or None."""
         found = self.video.sample_aspect_ratio
         return Fraction(found) if found else None
+
+    def chroma_location(self) -> str | None:
+        """Where chroma samples lie, FFmpeg's name of it; None when the file does not say.
+
+        PyAV has no attribute for it, but FFmpeg's description of the file has, to whoever asks for a verbose one. Asked
+        for before there are decoder threads: their messages would wait for this one.
+        """
+        av.logging.set_libav_level(av.logging.VERBOSE)
+        av.logging.set_level(av.logging.INFO)
+        try:
+            described: str = cast("Any", self.container).dumps_format()
+        finally:
+            av.logging.set_level(None)
+            av.logging.set_libav_level(av.logging.INFO)
+        lines = (line for line in described.splitlines() if line.startswith(f"  Stream #0:{self.video.index}"))
+        words = re.split(r"[(),\s]+", next(lines, ""))
+        return next((word for word in words if word in CHROMA_LOCATIONS), None)
+
+    @property
+    def field_order(self) -> int:
+        """AVFieldOrder, as the header says."""
+        return self.video.codec_context.field_order
 
     def tracks(self) -> Carried:
         """What else is in the file. From here on `items` hands on the packets of what may be carried."""

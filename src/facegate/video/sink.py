@@ -13,6 +13,7 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from facegate.codes import Refusal
+from facegate.video.animated import with_last_duration
 from facegate.video.carry import MUXERS, describe, font_name, holds
 from facegate.video.codecs import OutputSettings, Plan, plan
 from facegate.video.fit import TURNED, Fitter
@@ -142,7 +143,17 @@ class VideoSink:
             duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
             if duration is not None:
                 packet.duration = duration
-            self._container.mux_one(packet)
+            self._container.mux_one(self._webp(packet) if self.plan.codec == "webp" else packet)
+
+    def _webp(self, packet: Packet) -> Packet:
+        """The encoder's one packet, which is the whole file, with the last frame's duration put right."""
+        last = self._durations.get(self._last_pts or 0)
+        if last is None:
+            return packet
+        ready: Packet = av.Packet(with_last_duration(bytes(packet), last))
+        ready.stream, ready.time_base = self._video, packet.time_base
+        ready.pts, ready.dts = packet.pts, packet.dts
+        return ready
 
     def _add_video(self, source: VideoSource, threads: int) -> VideoStream:
         info, look = source.info, source.look
@@ -162,9 +173,13 @@ class VideoSink:
         context.colorspace = look.colorspace
         if self._fitter.aspect:
             context.sample_aspect_ratio = self._fitter.aspect
-        if look.interlaced and self.plan.codec == "h264":
-            context.flags |= _INTERLACED
+        if look.interlaced:
+            context.field_order = look.field_order
+            # The others have no coding for fields; x265's is experimental.
+            context.flags |= _INTERLACED if self.plan.codec == "h264" else 0
         context.options = self.plan.options | hdr_options(self.plan, look)
+        if look.chroma_location is not None:
+            context.options["chroma_sample_location"] = look.chroma_location
         if look.matrix is not None and self.plan.container not in TURNED:
             stream.set_display_matrix(look.matrix)
         if self.plan.codec == "hevc" and self.plan.container in {"mp4", "mov"}:

@@ -116,6 +116,7 @@ class VideoSource:
         reader = self._open()
         self._reader = reader
         self.carried: Carried = reader.tracks()
+        chroma = reader.chroma_location()
         self._pass = reader.items()
         self._held, held_bytes = [], 0
         for item in self._pass:
@@ -128,7 +129,7 @@ class VideoSource:
                 raise Refusal("video.damaged")
         else:
             raise Refusal("video.empty")
-        self.look = _look(first, reader.aspect, self._probe.loop)
+        self.look = _look(first, reader, chroma, self._probe.loop)
         self.info = self._described(reader, first)
         return self._pass
 
@@ -201,7 +202,7 @@ class VideoSource:
             self._reader = None
 
 
-def _look(first: av.VideoFrame, aspect: Fraction | None, loop: int | None) -> Look:
+def _look(first: av.VideoFrame, reader: Reader | WebpReader, chroma: str | None, loop: int | None) -> Look:
     name = first.format.name
     full_range = first.color_range == ColorRange.JPEG or name.startswith("yuvj")
     matrix = _side(first, SideData.DISPLAYMATRIX)
@@ -213,12 +214,14 @@ def _look(first: av.VideoFrame, aspect: Fraction | None, loop: int | None) -> Lo
         color_primaries=first.color_primaries,
         color_trc=first.color_trc,
         colorspace=first.colorspace,
-        aspect=aspect,
+        aspect=reader.aspect,
         matrix=None if matrix is None or len(matrix) != _MATRIX.size else _MATRIX.unpack(matrix),
         mastering=_side(first, SideData.MASTERING_DISPLAY_METADATA),
         light=_side(first, SideData.CONTENT_LIGHT_LEVEL),
         interlaced=first.interlaced_frame,
         loop=loop,
+        chroma_location=chroma,
+        field_order=reader.field_order,
     )
 
 
