@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, cast
@@ -61,6 +62,8 @@ class VideoSink:
         self._durations: dict[int, int] = {}
         self._targets: dict[int, Stream] = {}
         self._done = False
+        # SVT-AV1 tells its settings to standard error unless it is told not to: errors only.
+        os.environ.setdefault("SVT_LOG", "1")
         try:
             self._container = av.open(
                 file,
