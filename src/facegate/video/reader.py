@@ -147,7 +147,8 @@ class Reader:
             av.logging.set_level(None)
             av.logging.set_libav_level(av.logging.INFO)
         lines = (line for line in described.splitlines() if line.startswith(f"  Stream #0:{self.video.index}"))
-        words = re.split(r"[(),\s]+", next(lines, ""))
+        # As in "yuv420p(tv, bt709, top first, left)", where the first "top" is about fields.
+        words = (word.strip() for group in re.findall(r"\(([^()]*)\)", next(lines, "")) for word in group.split(","))
         return next((word for word in words if word in CHROMA_LOCATIONS), None)
 
     @property
