@@ -77,6 +77,8 @@ def test_no_picture_but_the_redacted_one_is_in_the_output(name: str):
     found = through(case(name).make())
     assert [kind for kind, _, _ in seen(found.output).tracks].count("video") == 1
     assert not any(track.copied for track in found.sink.tracks if track.kind == "video")
+    kinds = {track.number: track.kind for track in found.source.carried.tracks}
+    assert "video" not in {kinds[index] for index in found.source.carried.indices}
 
 
 def test_the_default_video_track_is_the_one():
@@ -94,6 +96,8 @@ def test_what_a_source_says_of_its_tracks_is_what_its_own_container_holds():
         ("audio", True),
         ("data", False),
     ]
+    assert {type(item) for item in source.items()} == {av.VideoFrame, av.Packet}
+    assert source.carried.indices == {1}
     audio = source.carried.tracks[1]
     assert holds("mp4", audio)
     assert not holds("webm", audio)
