@@ -55,7 +55,7 @@ class Reader:
         container: FFmpeg's.
         video: the track that is decoded.
         time_base: of `video`, seconds.
-        rate: frames per second, on average, as the header tells.
+        rate: frames per second, on average, as the header tells; 25 when what it tells cannot be.
         duration: seconds, as the header tells; or None.
         frames: as the header tells; or None.
         lost: frames and packets left out so far; 0 without `salvage`.
@@ -96,13 +96,15 @@ class Reader:
         self.time_base = Fraction(self.video.time_base or 0)
         if not self.time_base:
             raise Refusal("video.damaged")
-        self.rate = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
         self.frames = self.video.frames or None
         whole, own = self.container.duration, self.video.duration
         lengths = [float(own * self.time_base)] if own else []
         lengths += [whole / av.time_base] if whole else []
         self.duration = max(lengths, default=None)
-        check_claims(self.duration, self.frames, float(self.rate), size, self._limits)
+        # Browsers' recorders write WebM whose "rate" is that of its clock, 1000.
+        told = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
+        self.rate = told if told <= self._limits.rate else _DEFAULT_RATE
+        check_claims(self.duration, self.frames, size, self._limits)
         context.thread_count = threads
         # Frames in parallel, where the codec allows it. One thread decodes without any.
         context.thread_type = "AUTO" if threads > 1 else "NONE"
