@@ -73,5 +73,7 @@ def test_what_stands_before_the_first_key_frame_is_left_out():
     with av.open(ReadSeek(whole)) as container:  # type: ignore[arg-type]
         places = [packet.pos for packet in container.demux(video=0) if packet.size]
     head = whole[: 3 * 188]  # the tables
-    found = through(head + whole[places[3] // 188 * 188 :])
-    assert found.frames == 16
+    start = places[3] // 188 * 188
+    assert through(head + whole[start:]).frames == 16
+    # And one that was joined in the middle of a packet.
+    assert through(bytes(100) + head + whole[start:]).frames == 16
