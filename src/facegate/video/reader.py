@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -112,7 +113,7 @@ class Reader:
         context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._meter = Meter(self._limits, self.time_base)
         self._interlaced = False
-        self._keyed = False
+        self._key_pts: float | None = None
         self._expected: set[int] = set()
         # AVI has slots, not time stamps: the first frame that comes out is shown in the first slot that is not empty.
         self._slots: deque[int] | None = deque() if self.container.format.name == "avi" else None
@@ -212,8 +213,7 @@ class Reader:
         if packet is not None:
             self._meter.sent(packet)
             # What is before the first key frame leans on what is not there, and no player shows it.
-            self._keyed = self._keyed or packet.is_keyframe
-            if not self._keyed:
+            if self._leads(packet):
                 return
             if packet.is_corrupt:
                 self._damaged()
@@ -231,6 +231,16 @@ class Reader:
                 self._damaged()
                 continue
             yield self._stamped(frame)
+
+    def _leads(self, packet: Packet) -> bool:
+        """Whether a packet stands before the first key frame, in the file or, for H.264, in time."""
+        if self._key_pts is None:
+            if not packet.is_keyframe:
+                return True
+            self._key_pts = -math.inf if packet.pts is None else packet.pts
+        if self.video.codec_context.name != "h264" or packet.pts is None:
+            return False
+        return packet.pts < self._key_pts
 
     def _expect(self, packet: Packet) -> None:
         if self._slots is not None and packet.dts is not None:
