@@ -41,6 +41,38 @@ class MediaLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VideoLimits:
+    """Bounds on one video: held against its header before a frame is decoded, and again while it is decoded.
+
+    Attributes:
+        bytes: size of the encoded upload.
+        duration: seconds.
+        frames: of the track that is redacted.
+        pixels: width times height of one frame.
+        side: longer side, pixels.
+        rate: frames per second.
+        bit_rate: bits per second.
+        tracks: of any kind.
+    """
+
+    bytes: int = 4096 * MIB
+    duration: float = 600.0
+    frames: int = 36_000
+    pixels: int = 9_500_000
+    side: int = 4_096
+    rate: float = 240.0
+    bit_rate: float = 400e6
+    tracks: int = 32
+
+    def __post_init__(self) -> None:
+        _positive("video", **self.as_dict())
+
+    def as_dict(self) -> dict[str, float]:
+        """The limits by name, as the child gets them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rules of one gate; immutable, and identified on every receipt by `digest`.
 
