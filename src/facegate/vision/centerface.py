@@ -61,7 +61,8 @@ class CenterFace:
         blob = np.zeros((1, 3, *padded), np.float32)
         blob[0, :, :height, :width] = rgb.transpose(2, 0, 1)
         self._net.setInput(blob)
-        return decode(*self._net.forward(_OUTPUTS), min_score)
+        heat, size, offset, points = (np.asarray(out, np.float32) for out in self._net.forward(_OUTPUTS))
+        return decode(heat, size, offset, points, min_score)
 
 
 def decode(heat: Floats, size: Floats, offset: Floats, points: Floats, min_score: float) -> Faces:
