@@ -135,17 +135,21 @@ class Follower:
         seen = self._detector.see(held.frame, everywhere=everywhere)
         unseen, new = self._tracks.see(held.index, seen.boxes, seen.sure)
         between = [each for each in self._held if before < each.index < held.index]
-        for track in unseen:
-            if not self._trails.look(track, held):
-                self._trails.along(track, [*between, held])
         for track in new:
-            self._trails.along(track, reversed(between))
-            # Then over the key frames to where it came from, as far as frames are held.
-            keys = [each for each in reversed(self._held) if each.key and each.index < track.frames[0]]
-            self._trails.along(track, keys, far=False)
+            self._trails.back(track, self._held)
+        for track in unseen:
+            if self._trails.look(track, held):
+                continue
+            same = self._trails.forward(track, [*between, held], new)
+            if same is not None:
+                track.absorb(same)
+                new.remove(same)
+                self._tracks.alive.remove(same)
         for track in self._tracks.current(held.index):
             if track.frames[-1] == held.index and track not in new:
-                self._trails.between(track, between)
+                other = self._trails.between(track, between, held)
+                if other is not None:
+                    self._trails.back(other, self._held)
         self._last_seen = self._all_seen(held.index)
 
     def _all_seen(self, index: int) -> Seen:
