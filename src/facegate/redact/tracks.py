@@ -55,6 +55,15 @@ class Track:
         """The sighting on one of `frames`, (4,)."""
         return self.boxes[self.frames.index(frame)]
 
+    def gap(self, frame: int) -> int:
+        """Frames from the sighting before (or on) a frame to the next one; very many where one is missing."""
+        after = bisect_right(self.frames, frame)
+        if after and self.frames[after - 1] == frame:
+            return 0
+        if not 0 < after < len(self.frames) or self.frames[after] in self.wide:
+            return 1 << 30
+        return self.frames[after] - self.frames[after - 1]
+
     def absorb(self, other: Track) -> None:
         """Take over the sightings of what turned out to be the same face."""
         for frame, box in zip(other.frames, other.boxes, strict=True):
@@ -136,6 +145,8 @@ class Tracks:
 
     Attributes:
         alive: tracks that may still matter, oldest first.
+        lead: frames that are covered before a first sighting.
+        tail: frames that are covered after a last one.
     """
 
     def __init__(self, profile: Profile, *, per_count: int = 1) -> None:
@@ -146,7 +157,7 @@ class Tracks:
             per_count: frames of this video for one of the profile's.
         """
         self.alive: list[Track] = []
-        self._lead, self._tail = profile.lead * per_count, profile.tail * per_count
+        self.lead, self.tail = profile.lead * per_count, profile.tail * per_count
         self._patience = profile.lookahead * per_count
         self._margin = profile.margin
         self._start = 0
@@ -209,7 +220,7 @@ class Tracks:
         self.alive = [
             track
             for track in self.alive
-            if (track.end is None or track.end > frame) and track.frames[-1] + max(self._tail, self._patience) >= frame
+            if (track.end is None or track.end > frame) and track.frames[-1] + max(self.tail, self._patience) >= frame
         ]
         for track in self.alive:
             track.forget_before(frame)
@@ -220,7 +231,7 @@ class Tracks:
         boxes = [
             box
             for track in self.alive
-            if id(track) not in spared and (box := track.at(frame, lead=self._lead, tail=self._tail)) is not None
+            if id(track) not in spared and (box := track.at(frame, lead=self.lead, tail=self.tail)) is not None
         ]
         if not boxes:
             return np.empty((0, 4), np.float32)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import av
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from facegate.redact.profiles import Profile
 from facegate.redact.tracks import Tracks
 from facegate.vision.boxes import Floats
+from facegate.vision.keep import Keeper, Kept
 from facegate.vision.shots import Shots
 from facegate.vision.trails import Held, Trails
 from facegate.vision.video_detector import Seen, VideoDetector
@@ -41,32 +41,19 @@ class Covered(NamedTuple):
     faces: int
 
 
-@dataclass(slots=True)
-class Kept:
-    """The one face that stays, as it was chosen on one frame.
-
-    Attributes:
-        seconds: time of that frame.
-        box: (4,) float32, xyxy, pixels of the coded frame.
-    """
-
-    seconds: float
-    box: NDArray[np.float32]
-
-
 class Follower:
     """Finds, links and covers the faces of one video. One thread; a bounded number of frames is held.
 
     Every frame comes out exactly once, in order, when no frame that is still to come can change what is covered in it.
     """
 
-    def __init__(self, info: Upright, profile: Profile, *, keep: Kept | None = None, threads: int = 1) -> None:  # noqa: ARG002
+    def __init__(self, info: Upright, profile: Profile, *, keep: Kept | None = None, threads: int = 1) -> None:
         """Load the networks.
 
         Args:
             info: of the video.
             profile: how much is looked at.
-            keep: the face that stays; None covers everyone. Not followed yet: everyone is covered.
+            keep: the face that stays; None covers everyone.
             threads: that OpenCV may use.
         """
         cv2.setNumThreads(threads)
@@ -76,6 +63,8 @@ class Follower:
         self._detector = VideoDetector(profile, info.rotation)
         self._tracks = Tracks(profile, per_count=self._count)
         self._trails = Trails(self._detector, self._tracks)
+        crops = self._detector.crops
+        self._keeper = None if keep is None else Keeper(keep, self._tracks, crops, longest_gap=2 * self._every)
         self._shots = Shots(self._detector.pictures)
         self._held: deque[Held] = deque()
         self._next = 0
@@ -117,7 +106,8 @@ class Follower:
         ready = []
         while self._held and self._held[0].index < behind:
             held = self._held.popleft()
-            boxes = self._tracks.covering(held.index)
+            spared = () if self._keeper is None else self._keeper.spare(held)
+            boxes = self._tracks.covering(held.index, without=spared)
             ready.append(Covered(held.frame, boxes, len(boxes)))
         if ready and self._held:
             self._tracks.forget_before(self._held[0].index)
@@ -161,3 +151,6 @@ def seen_as_sure(boxes: Sequence[Floats]) -> Seen:
     """Boxes as if a detector had seen them, all sure."""
     stacked = np.stack(boxes) if boxes else np.empty((0, 4), np.float32)
     return Seen(stacked, np.ones(len(boxes), np.float32), np.ones(len(boxes), np.bool_))
+
+
+__all__ = ["Covered", "Follower", "Kept"]
