@@ -15,7 +15,7 @@ SCRIPT = Path(__file__).parents[2] / "hatch_build.py"
 @pytest.fixture(scope="module")
 def build():
     """The script as a module; hatchling, which only builds have, stands for its one base class."""
-    names = "hatchling.builders.hooks.plugin.interface".split(".")
+    names = ["hatchling", "builders", "hooks", "plugin", "interface"]
     parts = [".".join(names[: end + 1]) for end in range(len(names))]
     before = {part: sys.modules.get(part) for part in parts}
     for part in parts:
