@@ -62,6 +62,9 @@ class Channel(Generic[T]):
         flow: whose end ends every wait here.
         capacity: weight of items that may lie here; a single one may weigh more, or it could never pass.
         weight: of an item; 1 by default.
+
+    Attributes:
+        ended: whether nothing comes after what lies here.
     """
 
     def __init__(self, flow: Flow, capacity: float, weight: Callable[[T], float] | None = None) -> None:
@@ -70,8 +73,13 @@ class Channel(Generic[T]):
         self._weight = weight or (lambda _: 1.0)
         self._items: deque[tuple[T, float]] = deque()
         self._load = 0.0
-        self._ended = False
+        self.ended = False
         self._abandoned = False
+
+    @property
+    def filled(self) -> bool:
+        """Whether something lies here."""
+        return bool(self._items)
 
     def put(self, item: T) -> None:
         """Wait for room, then leave the item.
@@ -91,7 +99,7 @@ class Channel(Generic[T]):
     def end(self) -> None:
         """Nothing comes after what lies here."""
         with self._flow.changed:
-            self._ended = True
+            self.ended = True
             self._flow.changed.notify_all()
 
     def abandon(self) -> None:
@@ -106,7 +114,7 @@ class Channel(Generic[T]):
 
     def __next__(self) -> T:
         with self._flow.changed:
-            self._flow.wait_for(lambda: bool(self._items) or self._ended)
+            self._flow.wait_for(lambda: bool(self._items) or self.ended)
             if not self._items:
                 raise StopIteration
             item, weight = self._items.popleft()
@@ -191,6 +199,16 @@ class Pipeline(Generic[T]):
         if self.flow.cause is not None:
             raise self.flow.cause
         raise StopIteration
+
+    def wait(self, timeout: float) -> bool:
+        """Wait, for so many seconds at most; returns whether the next result, the end or an error is there."""
+        with self.flow.changed:
+            return self.flow.changed.wait_for(lambda: self.over or self._results.filled, timeout)
+
+    @property
+    def over(self) -> bool:
+        """Whether no result will be added: the last stage has ended, or something failed; with `flow.changed` held."""
+        return self.flow.stopped or self._results.ended
 
     def close(self) -> None:
         """Stop whatever runs, wait for all threads, drop what lies in the queues. Idempotent; raises nothing."""
