@@ -349,7 +349,11 @@ class Request:
         Args:
             video: of this request: an upload, for which the other arguments are as for `redact`, or what `redact` gave.
             redacted: False for the frames as they came in.
-            keep, style, shape, margin, profile: see `redact`.
+            keep: see `redact`, as all that follow.
+            style: of what covers.
+            shape: of the covered area.
+            margin: on top of the profile's.
+            profile: how closely faces are looked for.
 
         Returns:
             An iterator of (H, W, 3) uint8 arrays, RGB, upright, read-only; each reads zeros when the next one comes.
@@ -422,8 +426,8 @@ class Request:
                 kept where the picture is the upload's. Of a video ``"mp4"``, the default, ``"mov"``, ``"mkv"``,
                 ``"webm"``, ``"avi"``, ``"gif"`` or ``"webp"``.
             codec: of a video; None is the format's usual.
-            preset: of the codec, between speed and size; None is facegate's choice.
-            quality: 1 to 100 for ``"jpeg"`` and ``"webp"``; of a video the codec's own scale; None is the usual.
+            preset: of a video: ``"ultrafast"`` to ``"veryslow"``, speed against size; None is ``"medium"``.
+            quality: 1 to 100 for ``"jpeg"``, ``"webp"`` and a video; None is the format's usual.
             to: of a video, where to write it: a path, whose file is there whole or not at all; a binary file object,
                 which gets it when it is whole; None keeps it in `Output.data`.
             progress: of a video, called with a `Progress` about twice a second or more often; what it raises ends the

@@ -80,8 +80,8 @@ def output_settings(
     for name, value in (("codec", codec), ("preset", preset)):
         if value is not None and (not isinstance(value, str) or not 0 < len(value) <= _LONGEST_NAME):
             raise OutputError(f"{name} must be the name of one, or None.")
-    if quality is not None and (type(quality) is not int or not 0 <= quality <= 100):
-        raise OutputError("quality must be a whole number from 0 to 100.")
+    if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
+        raise OutputError("quality must be a whole number from 1 to 100.")
     return {"container": container, "codec": codec, "preset": preset, "quality": quality}
 
 

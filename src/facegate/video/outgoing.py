@@ -1,4 +1,4 @@
-"""An output on its way out of the child: a file to whoever writes, pieces to whoever takes them, never more than fits."""
+"""An output on its way out of the child: a file to whoever writes it, pieces to whoever takes them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class Outgoing:
 
     Attributes:
         size: bytes of the output so far.
+        writes: how often something was written.
     """
 
     def __init__(self, flow: Flow, limit: int, capacity: int = CAPACITY) -> None:
-        self.size = 0
+        self.size = self.writes = 0
         self._flow = flow
         self._limit = limit
         self._capacity = capacity
@@ -52,6 +53,7 @@ class Outgoing:
             Cut: nobody takes them any more.
         """
         left = memoryview(data)
+        self.writes += 1
         if self._at + len(left) > self._limit:
             raise Refusal("video.output_bytes")
         while left:

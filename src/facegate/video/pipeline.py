@@ -96,6 +96,14 @@ class Channel(Generic[T]):
             self._load += weight
             self._flow.changed.notify_all()
 
+    def give(self, item: T) -> None:
+        """Leave the item without waiting, room or not; nothing happens if the pipeline is over."""
+        with self._flow.changed:
+            weight = self._weight(item)
+            self._items.append((item, weight))
+            self._load += weight
+            self._flow.changed.notify_all()
+
     def end(self) -> None:
         """Nothing comes after what lies here."""
         with self._flow.changed:
