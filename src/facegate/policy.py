@@ -42,18 +42,17 @@ class MediaLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoLimits:
-    """Bounds on one video. What its header claims is held against them before any frame is decoded, and what comes then
-    is counted.
+    """Bounds on one video: held against its header before a frame is decoded, and again while it is decoded.
 
     Attributes:
         bytes: size of the encoded upload, and of what is made of it.
         duration: seconds.
-        frames: in all.
-        pixels: width times height of one frame; 4096 x 2304 fits.
-        side: longer side of a frame, pixels.
-        rate: frames a second.
-        bit_rate: bits a second, over the whole file.
-        tracks: video, sound, subtitles and the rest together.
+        frames: of the track that is redacted.
+        pixels: width times height of one frame.
+        side: longer side, pixels.
+        rate: frames per second.
+        bit_rate: bits per second.
+        tracks: of any kind.
     """
 
     bytes: int = 4096 * MIB
