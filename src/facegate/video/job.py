@@ -23,7 +23,7 @@ from facegate.video.pipeline import Channel, Flow, Pipeline
 if TYPE_CHECKING:
     from facegate.vision.follow import Covered
 
-Item: TypeAlias = "av.VideoFrame | av.Packet"
+Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
 
 # Of a queue between two stages: bytes that may lie in it, and what a frame weighs at least, so that there are never
 # more than four. A single larger one passes all the same.
@@ -59,7 +59,7 @@ class Sink(Protocol):
     def frame(self, frame: av.VideoFrame) -> None:
         """Encode a frame."""
 
-    def packet(self, packet: av.Packet) -> None:
+    def packet(self, packet: av.Packet[Any]) -> None:
         """Copy a packet."""
 
     def close(self) -> None:
@@ -175,7 +175,7 @@ class RedactJob:
             raise
         yield from reading(source)
 
-    def _encoded(self, items: Iterator[Redacted | av.Packet]) -> Iterator[Any]:
+    def _encoded(self, items: Iterator[Redacted | av.Packet[Any]]) -> Iterator[Any]:
         flow = self._pipeline.flow
         try:
             sink = self._sink(self._out)
@@ -294,7 +294,7 @@ def reading(source: Source) -> Iterator[Item]:
 def following(follower: Follower) -> Callable[[Iterator[Item]], Iterator[Any]]:
     """The stage that learns what is to be covered. Packets overtake frames that wait: the muxer puts them in order."""
 
-    def stage(items: Iterator[Item]) -> Iterator[Covered | av.Packet]:
+    def stage(items: Iterator[Item]) -> Iterator[Covered | av.Packet[Any]]:
         for item in items:
             if isinstance(item, av.Packet):
                 yield item
@@ -305,7 +305,7 @@ def following(follower: Follower) -> Callable[[Iterator[Item]], Iterator[Any]]:
     return stage
 
 
-def covering(items: Iterator[Covered | av.Packet], redaction: Redaction) -> Iterator[Redacted | av.Packet]:
+def covering(items: Iterator[Covered | av.Packet[Any]], redaction: Redaction) -> Iterator[Redacted | av.Packet[Any]]:
     """The stage that covers."""
     cover = Cover(redaction)
     for item in items:
