@@ -173,6 +173,7 @@ PLACES = {
 def test_a_fault_anywhere_leaves_no_output(
     monkeypatch: pytest.MonkeyPatch, place: str, kind: Callable[[], BaseException]
 ) -> None:
+    real = Cover.__call__
     for at in range(PLACES[place]):
         fault = Fault(place, at, kind)
 
@@ -184,7 +185,6 @@ def test_a_fault_anywhere_leaves_no_output(
             fault("cover")
             return real(self, covered)
 
-        real = Cover.__call__
         with monkeypatch.context() as patched:
             patched.setattr(covering, "redact_frame", redact)
             patched.setattr(Cover, "__call__", cover)
