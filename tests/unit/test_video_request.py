@@ -519,7 +519,7 @@ def test_what_progress_raises_comes_out_and_the_request_goes_on(
     assert left_in(tmp_path) == {"upload.bin", "out.mp4"}
 
 
-@pytest.mark.parametrize("step", ["pwrite", "fsync", "replace"])
+@pytest.mark.parametrize("step", ["write", "fsync", "replace"])
 def test_a_disk_that_is_full_leaves_nothing(
     gate: facegate.Gate, path: Path, new_id: NewId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
