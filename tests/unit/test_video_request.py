@@ -314,7 +314,7 @@ def test_whatever_ends_it_in_the_middle_there_is_no_output_and_a_receipt(
 
 
 def test_a_child_that_answers_and_does_nothing_is_stuck(long: bytes, tmp_path: Path, new_id: NewId) -> None:
-    with facegate.Gate(Policy(spares=0, operation_timeout=1.0)) as gate:
+    with facegate.Gate(Policy(spares=0, operation_timeout=1.0, ttl=12.0)) as gate:
         request = gate.open_request(new_id(), purpose="generation")
         with pytest.raises(SandboxTimeoutError, match="step"), request:
             safe = request.redact(request.admit(long))
