@@ -45,7 +45,7 @@ def test_every_number_is_opencvs(picture, size):
     np.testing.assert_allclose(1 / (1 + np.exp(-heat)), expected_heat, atol=1e-4)
     for mine, theirs in zip(others, expected, strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-3)
-    assert expected_heat.max() > 0.5, "a picture without a face proves nothing"
+    assert expected_heat.max() > 0.3, "a picture without a face proves nothing"
 
 
 def reference(heat, size, offset, points, threshold):
@@ -124,7 +124,7 @@ def test_nobody_is_nobody():
 
 def test_a_network_with_another_operator_is_refused():
     with pytest.raises(AnalysisError, match="Clip"):
-        turned(weights("centerface").replace(b"Relu", b"Clip"), SIGMOID, 64, 64)
+        turned(*read(weights("centerface").replace(b"Relu", b"Clip")), SIGMOID, 64, 64)
 
 
 def test_weights_of_an_unknown_type_are_refused():

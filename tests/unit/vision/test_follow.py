@@ -17,6 +17,8 @@ from fixtures.clips import clip
 
 
 class Info(NamedTuple):
+    """What a follower needs to know of a video."""
+
     rotation: int = 0
     rate: float = 30.0
 
