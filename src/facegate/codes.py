@@ -61,6 +61,10 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "output.side": (OutputError, "The picture is too large for the output's format; png takes any size."),
     "output.room": (OutputError, "The output is larger than the room that was made for it."),
     "output.failed": (OutputError, "The output could not be encoded."),
+    "video.idle": (AnalysisError, "No video of this request is being read."),
+    "video.busy": (AnalysisError, "A video of this request is being read: finish that, or close its frames, first."),
+    "video.changed": (DecodeError, "The upload's file became shorter while it was read."),
+    "video.output_bytes": (LimitExceededError, "The output has more bytes than the policy's limits allow."),
     "video.unsupported": (
         UnsupportedFormatError,
         "The upload is no MP4, MOV, MKV, WebM, AVI, MPEG-TS, GIF or animated WebP video.",

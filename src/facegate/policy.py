@@ -45,7 +45,7 @@ class VideoLimits:
     """Bounds on one video: held against its header before a frame is decoded, and again while it is decoded.
 
     Attributes:
-        bytes: size of the encoded upload.
+        bytes: size of the encoded upload, and of what is made of it.
         duration: seconds.
         frames: of the track that is redacted.
         pixels: width times height of one frame.
@@ -78,7 +78,8 @@ class Policy:
 
     Attributes:
         purposes: what a request may be opened for.
-        limits: bounds on uploads.
+        limits: bounds on pictures.
+        video: bounds on videos.
         ttl: longest life of a request, seconds; it is purged when that is over.
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
@@ -95,6 +96,7 @@ class Policy:
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
     limits: MediaLimits = field(default_factory=MediaLimits)
+    video: VideoLimits = field(default_factory=VideoLimits)
     ttl: float = 300.0
     operation_timeout: float = 30.0
     spares: int = 2
@@ -137,7 +139,8 @@ class Policy:
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        plain |= {"purposes": sorted(self.purposes), "limits": self.limits.as_dict(), "waivers": dict(self.waivers)}
+        plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
+        plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,1 +1,1 @@
-"""Child only: from a video file to decoded frames and copied packets, and back to a video file."""
+"""Video in, video out. Child side only: the worker never imports this package."""

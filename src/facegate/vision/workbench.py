@@ -16,7 +16,9 @@ from facegate.codes import Refusal
 from facegate.memory.arena import ARENA_BYTES, MAX_FACES, slot
 from facegate.policy import MediaLimits
 from facegate.redact.image import redact
-from facegate.vision import models
+from facegate.video.bench import Videos
+from facegate.video.preload import preload
+from facegate.vision import centerface, models
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
@@ -37,6 +39,7 @@ class _Upload:
     frame: Frame
     faces: Detections | None = None
     scan: str = ""
+    subject: int | None = None
     redacted: Frame | None = None
 
 
@@ -52,6 +55,7 @@ class Workbench:
     detector: Detector = field(default_factory=Detector)
     landmarker: Landmarker = field(default_factory=Landmarker)
     _uploads: dict[int, _Upload] = field(default_factory=dict)
+    _videos: Videos = field(default_factory=Videos)
     # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
     _arena: memoryview = field(default_factory=lambda: memoryview(bytearray(ARENA_BYTES)))
     _sample: bytes = b""
@@ -68,6 +72,8 @@ class Workbench:
         """
         # Only a zygote and its children warm up, and a thread pool would make the zygote unable to fork.
         cv2.setNumThreads(1)
+        preload()
+        centerface.load()
         self._sample = self._sample or _sample()
         admit = {"do": "admit", "upload": 0, "bytes": len(self._sample), "limits": MediaLimits().as_dict()}
         self.perform(admit, [memoryview(self._sample)])
@@ -86,6 +92,7 @@ class Workbench:
 
     def end(self) -> None:
         """Overwrite the pixels that are held, and let go of them; where no process ends to do so."""
+        self._videos.end()
         for upload in self._uploads.values():
             for frame in (upload.frame, upload.redacted):
                 for plane in () if frame is None else (frame.rgb, frame.alpha):
@@ -93,12 +100,15 @@ class Workbench:
                         plane[...] = 0
         self._uploads.clear()
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+    def perform(
+        self, command: dict[str, Any], regions: Sequence[memoryview], *files: int | memoryview
+    ) -> dict[str, Any]:
         """Carry out one command of the worker, which is trusted; its upload is not.
 
         Args:
             command: ``do`` names it.
             regions: what the worker shares for it: what to read first, then what to write to.
+            files: of a video: what to read piece by piece as long as the request lasts.
 
         Raises:
             Refusal: the upload or the wish cannot be served.
@@ -109,8 +119,12 @@ class Workbench:
             "redact": self._redact,
             "pixels": self._pixels,
             "encode": self._encode,
+            "video.analyze": self._analyze_video,
+            "video.redact": self._plan_video,
         }
         try:
+            if command["do"] not in steps:
+                return self._videos.perform(command, regions, *files)
             return steps[command["do"]](command, regions)
         except cv2.error as error:
             # OpenCV's own way of saying that the address space is used up.
@@ -131,7 +145,7 @@ class Workbench:
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
-        subject = select(faces, command["subject"])
+        upload.subject = subject = select(faces, command["subject"])
         slot(self._arena, "boxes")[:count] = faces.boxes
         slot(self._arena, "confidence")[:count] = faces.confidence
         if subject is not None:
@@ -142,6 +156,18 @@ class Workbench:
             for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
                 slot(self._arena, name)[...] = getattr(found, name)[0]
         return {"faces": count, "subject": subject}
+
+    def _analyze_video(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        # As if the one frame were a picture that was uploaded. It is kept until the next, so that `redact` knows which
+        # face is meant.
+        rgb = self._videos.frame_at(command["upload"], command["at"])
+        self._uploads[command["upload"]] = _Upload(Frame(rgb, None, None, "video"))
+        return self._analyze(command, regions)
+
+    def _plan_video(self, command: dict[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
+        keep = command["keep"]
+        faces = None if keep is None else self._uploads[command["upload"]].faces
+        return self._videos.plan(command, None if faces is None else faces.boxes[keep])
 
     def _detect(self, upload: _Upload, scan: str) -> Detections:
         if upload.faces is None or (upload.scan not in {scan, "everyone"}):
