@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # What a gate is for: the usual, children that hang, children that use up their processor time.
 POLICIES: Final[dict[str, tuple[Policy, int | None]]] = {
     "usual": (Policy(spares=2, operation_timeout=20, ttl=120), None),
-    "hang": (Policy(spares=2, operation_timeout=0.75, ttl=120), None),
+    # As long as a busy host may take over a step that does not hang, or that step would be told as the one that does.
+    "hang": (Policy(spares=2, operation_timeout=2.5, ttl=120), None),
     "CPU limit": (Policy(spares=1, operation_timeout=20, ttl=120), 1),
 }
 
