@@ -3,36 +3,123 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
+from facegate.commands.batch.kinds import PICTURE_FORMATS, VIDEO_FORMATS
+from facegate.commands.batch.settings import Settings
 from facegate.commands.common import INPUT, in_request, json_option
+from facegate.commands.redact_many import redact_many
 from facegate.writing import check_targets, write_all
 
 FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+_ANY: Final = click.Path(exists=True, readable=True, path_type=Path)
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_MOST_THREADS: Final = 64
+# Options that mean something only where there are many results, by the name that the function gets them under.
+_FOR_MANY: Final = {
+    "formats": "--format",
+    "jobs": "--jobs",
+    "resume": "--resume",
+    "receipts": "--receipts",
+    "ledger": "--ledger",
+    "key": "--key",
+    "quiet": "--quiet",
+}
 
 
 @click.command()
-@click.argument("source", metavar="IN", type=INPUT)
-@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Where to write.")
-@click.option("--keep", default="largest", help="Face to leave: largest, none, an index or X,Y.", show_default=True)
+@click.argument("sources", metavar="IN...", nargs=-1, required=True, type=_ANY)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Where to write: a file; for many, a folder."
+)
+@click.option(
+    "--keep", help="Face to leave: largest, none, an index or X,Y.  [default: largest for one file, none for many]"
+)
 @click.option("--style", type=click.Choice(["solid", "pixelate", "blur"]), default="solid", show_default=True)
 @click.option("--shape", type=click.Choice(["ellipse", "box"]), default="ellipse", show_default=True)
 @click.option("--margin", type=float, default=0.25, show_default=True, help="Growth of each box, share of its side.")
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP.")
-@click.option("--receipt", type=click.Path(dir_okay=False, path_type=Path), help="Write the receipt here.")
+@click.option("--receipt", type=_FILE, help="Write the receipt of one file here.")
+@click.option("--receipts", type=_FOLDER, help="Many: folder for the receipts; beside the outputs by default.")
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice([*PICTURE_FORMATS, *VIDEO_FORMATS]),
+    help="Many: format of all pictures, or of all videos; each one's own by default. May be given once for each.",
+)
+@click.option("--jobs", type=click.IntRange(1, _MOST_THREADS), help="Many: pictures at a time; by default one a core.")
+@click.option("--resume", is_flag=True, help="Many: leave out what an earlier run did and nobody changed since.")
+@click.option("--ledger", type=_FILE, help="Many: append all receipts to this ledger; needs --key.")
+@click.option("--key", type=INPUT, help="Many: PEM of the Ed25519 key that signs; by default one made for this run.")
+@click.option("--quiet", is_flag=True, help="Many: say nothing but what failed.")
 @json_option
-def redact(source: Path, output: Path, keep: str, as_json: bool, receipt: Path | None, **options: Any) -> None:
-    """Cover the faces in a picture, all but one."""
+def redact(sources: tuple[Path, ...], output: Path, as_json: bool, receipt: Path | None, **options: Any) -> None:
+    """Cover the faces in a picture, all but one; or in all that folders and several files hold."""
+    if len(sources) == 1 and not sources[0].is_dir() and not output.is_dir():
+        for name, option in _FOR_MANY.items():
+            if options.pop(name):
+                raise click.UsageError(f"{option} is for a folder or several files; the output must then be a folder.")
+        _one(sources[0], output, receipt, as_json, **options)
+        return
+    if receipt is not None:
+        raise click.UsageError("--receipt is for one file; --receipts takes a folder for many.")
+    redact_many(
+        sources,
+        output,
+        _settings(options),
+        receipts=options["receipts"],
+        threads=options["jobs"] or min(len(os.sched_getaffinity(0)), _MOST_THREADS),
+        resume=options["resume"],
+        ledger=options["ledger"],
+        key=options["key"],
+        as_json=as_json,
+        quiet=options["quiet"],
+    )
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    keep = options["keep"] or "none"
+    if keep not in {"none", "largest"}:
+        raise click.BadParameter("for many files it is none or largest.", param_hint="--keep")
+    if not 0 <= options["margin"] <= 2:
+        raise click.BadParameter("margin must be a number from 0 to 2.", param_hint="--margin")
+    pictures = [name for name in options["formats"] if name in PICTURE_FORMATS]
+    videos = [name for name in options["formats"] if name in VIDEO_FORMATS]
+    if len(pictures) > 1 or len(videos) > 1:
+        raise click.BadParameter("one format for pictures and one for videos at most.", param_hint="--format")
+    return Settings(
+        keep="largest" if keep == "largest" else "none",
+        style=options["style"],
+        shape=options["shape"],
+        margin=options["margin"],
+        picture_format=pictures[0] if pictures else None,
+        video_format=videos[0] if videos else None,
+        quality=options["quality"],
+    )
+
+
+def _one(
+    source: Path,
+    output: Path,
+    receipt: Path | None,
+    as_json: bool,
+    *,
+    keep: str | None,
+    quality: int | None,
+    **options: Any,
+) -> None:
     picture_format = FORMATS.get(output.suffix.lower())
     if picture_format is None:
         raise click.BadParameter(f"the output must end in {', '.join(FORMATS)}.", param_hint="--output")
     targets = [output] if receipt is None else [output, receipt]
     check_targets(targets)
-    quality = options.pop("quality")
-    subject = _subject(keep)
+    subject = _subject(keep or "largest")
 
     def work(request: Any) -> dict[str, Any]:
         upload = request.admit(source)

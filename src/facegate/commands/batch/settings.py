@@ -1,0 +1,57 @@
+"""What a batch does to every file, and the digest that tells two ways of doing it apart."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from facegate.commands.batch.kinds import Kind, Media
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The options that shape an output.
+
+    Attributes:
+        keep: which face is left.
+        style: of the covering.
+        shape: of the covered area.
+        margin: growth of each box, as a share of its side.
+        picture_format: of pictures; None keeps each one's own.
+        video_format: of videos; None keeps each one's own.
+        quality: of JPEG and WebP, 1 to 100; None is the format's usual.
+        profile: how thoroughly videos are searched.
+        codec: of videos; None is the container's usual.
+        preset: of the video encoder; None is its usual.
+        video_quality: the video encoder's own number; None is its usual.
+    """
+
+    keep: Literal["none", "largest"] = "none"
+    style: Literal["solid", "pixelate", "blur"] = "solid"
+    shape: Literal["box", "ellipse"] = "ellipse"
+    margin: float = 0.25
+    picture_format: str | None = None
+    video_format: str | None = None
+    quality: int | None = None
+    profile: str = "balanced"
+    codec: str | None = None
+    preset: str | None = None
+    video_quality: int | None = None
+
+    def format_of(self, kind: Kind) -> str:
+        """The format in which a file of this kind is written."""
+        return (self.picture_format if kind.media == "image" else self.video_format) or kind.format
+
+    def digest(self, kind: Kind) -> str:
+        """SHA-256, lower-case hex, of all that shapes the output of a file of this kind; of facegate's version too."""
+        text = json.dumps(self._relevant(kind.media) | {"format": self.format_of(kind)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _relevant(self, media: Media) -> dict[str, Any]:
+        names = ["keep", "style", "shape", "margin"]
+        names += ["quality"] if media == "image" else ["profile", "codec", "preset", "video_quality"]
+        # Another version may find more faces: what an earlier one made is then no longer what would be made.
+        return {name: getattr(self, name) for name in names} | {"facegate": version("facegate"), "media": media}

@@ -1,0 +1,127 @@
+"""One file through one request: opened once, redacted, and put in its place with its receipt."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from facegate.commands.batch.manifest import Manifest, Record
+from facegate.commands.batch.place import Place, writing
+from facegate.commands.batch.plan import Job
+from facegate.commands.batch.settings import Settings
+from facegate.errors import ReceiptError, UploadError
+
+if TYPE_CHECKING:
+    from facegate.gate import Gate
+    from facegate.request import Request
+
+# Frames done, and how many there are if that is known.
+Watch: TypeAlias = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a request made of a file.
+
+    Attributes:
+        request: its ID.
+        faces: in a picture; of a video nobody counted.
+        kept: faces that were left, 0 or 1.
+        frames: of a video.
+    """
+
+    request: str
+    kept: int
+    faces: int | None = None
+    frames: int | None = None
+
+
+def work(gate: Gate, job: Job, settings: Settings, place: Place, manifest: Manifest, watch: Watch) -> Made:
+    """Redact one file, give the output and its receipt their names, and write down that it is done.
+
+    Raises:
+        FacegateError: it could not be done; nothing of it is left.
+        OSError: the file cannot be read.
+    """
+    request_id = f"batch-{secrets.token_hex(8)}"
+    with _opened(job.item.path) as (descriptor, before), place.stage() as staged:
+        with gate.open_request(request_id, purpose="generation") as request:
+            redact = _video if job.item.kind.media == "video" else _picture
+            made = redact(request, descriptor, job, settings, staged, watch)
+        after = os.fstat(descriptor)
+        if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+            raise UploadError("The file changed while it was read.")
+        if request.receipt is None or request.receipt.phase != "CLOSE":
+            raise ReceiptError("The request left no receipt.")
+        with staged.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        place.publish(staged, job.target, job.receipt, request.receipt.to_json())
+    manifest.add(
+        Record(
+            input=job.item.name,
+            size=before.st_size,
+            mtime_ns=before.st_mtime_ns,
+            output=job.output,
+            sha256=digest,
+            settings=job.settings,
+            request=request_id,
+        )
+    )
+    return made
+
+
+def _picture(request: Request, descriptor: int, job: Job, settings: Settings, staged: Path, _: Watch) -> Made:
+    upload = request.admit(descriptor)
+    # Chosen by its box: to leave a face as it is, nothing else of it need be known.
+    faces = request.analyze(upload, subject="none")
+    keep = faces[0] if settings.keep == "largest" and len(faces) else None
+    safe = request.redact(upload, keep=keep, style=settings.style, shape=settings.shape, margin=settings.margin)
+    count = len(faces)
+    output = request.finish(safe, format=job.format, quality=settings.quality)  # type: ignore[arg-type]
+    with writing():
+        staged.write_bytes(output.data)
+    return Made(request.request_id, int(keep is not None), faces=count)
+
+
+def _video(request: Any, descriptor: int, job: Job, settings: Settings, staged: Path, watch: Watch) -> Made:
+    upload = request.admit(descriptor, media="video")
+    keep, frames = None, 0
+    if settings.keep == "largest":
+        faces = request.analyze(upload, subject="none", at=0.0)
+        keep = faces[0] if len(faces) else None
+    safe = request.redact(
+        upload, keep=keep, style=settings.style, shape=settings.shape, margin=settings.margin, profile=settings.profile
+    )
+
+    def progress(done: int, total: int | None) -> None:
+        nonlocal frames
+        frames = done
+        watch(done, total)
+
+    with writing(), staged.open("w+b") as file:
+        request.finish(
+            safe,
+            format=job.format,
+            codec=settings.codec,
+            preset=settings.preset,
+            quality=settings.video_quality,
+            to=file,
+            progress=progress,
+        )
+    return Made(request.request_id, int(keep is not None), frames=frames)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[tuple[int, os.stat_result]]:
+    """The file, and what it was when it was opened: what is read is what the manifest will speak of."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        yield descriptor, os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
