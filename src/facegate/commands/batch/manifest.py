@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import threading
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -60,6 +61,8 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._guard = threading.Lock()
+        self._torn = False
         self.records: dict[str, Record] = {}
         with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             for line in file:
@@ -92,14 +95,16 @@ class Manifest:
         Raises:
             OutputError: it could not be written.
         """
-        line = _line(record)
-        with _as_output(self._path):
+        with self._guard, _as_output(self._path):
+            line = (b"\n" if self._torn else b"") + _line(record)
+            self._torn = True
             descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 if os.write(descriptor, line) != len(line):
                     raise OSError(None, "it was not written to its end")
             finally:
                 os.close(descriptor)
+            self._torn = False
 
 
 def is_done(record: Record | None, job: Job, key: bytes | None) -> bool:
