@@ -19,6 +19,7 @@ FORMATS: Final = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp
 _ANY: Final = click.Path(exists=True, readable=True, path_type=Path)
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
+_MARGIN: Final = 0.25
 _MOST_THREADS: Final = 64
 # Options that mean something only where there are many results, by the name that the function gets them under.
 _FOR_MANY: Final = {
@@ -42,7 +43,11 @@ _FOR_MANY: Final = {
 )
 @click.option("--style", type=click.Choice(["solid", "pixelate", "blur"]), default="solid", show_default=True)
 @click.option("--shape", type=click.Choice(["ellipse", "box"]), default="ellipse", show_default=True)
-@click.option("--margin", type=float, default=0.25, show_default=True, help="Growth of each box, share of its side.")
+@click.option(
+    "--margin",
+    type=float,
+    help="Growth of each box, share of its side.  [default: 0.25 in pictures, what --profile says in videos]",
+)
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP.")
 @click.option("--receipt", type=_FILE, help="Write the receipt of one file here.")
 @click.option("--receipts", type=_FOLDER, help="Many: folder for the receipts; beside the outputs by default.")
@@ -87,7 +92,7 @@ def _settings(options: dict[str, Any]) -> Settings:
     keep = options["keep"] or "none"
     if keep not in {"none", "largest"}:
         raise click.BadParameter("for many files it is none or largest.", param_hint="--keep")
-    if not 0 <= options["margin"] <= 2:
+    if options["margin"] is not None and not 0 <= options["margin"] <= 2:
         raise click.BadParameter("margin must be a number from 0 to 2.", param_hint="--margin")
     pictures = [name for name in options["formats"] if name in PICTURE_FORMATS]
     videos = [name for name in options["formats"] if name in VIDEO_FORMATS]
@@ -112,6 +117,7 @@ def _one(
     *,
     keep: str | None,
     quality: int | None,
+    margin: float | None,
     **options: Any,
 ) -> None:
     picture_format = FORMATS.get(output.suffix.lower())
@@ -126,7 +132,7 @@ def _one(
         faces = request.analyze(upload, subject="none")
         # Chosen by its box: to leave a face as it is, nothing else of it need be known.
         kept = _kept(faces, subject)
-        safe = request.redact(upload, keep=kept, **options)
+        safe = request.redact(upload, keep=kept, margin=_MARGIN if margin is None else margin, **options)
         encoded = request.finish(safe, format=picture_format, quality=quality)
         return {"faces": len(faces), "kept": int(kept is not None), "data": encoded.data}
 

@@ -19,7 +19,7 @@ class Settings:
         keep: which face is left.
         style: of the covering.
         shape: of the covered area.
-        margin: growth of each box, as a share of its side.
+        margin: growth of each box, as a share of its side; None is 0.25 in a picture, and the profile's own in a video.
         picture_format: of pictures; None keeps each one's own.
         video_format: of videos; None keeps each one's own.
         quality: of JPEG and WebP, 1 to 100; None is the format's usual.
@@ -32,7 +32,7 @@ class Settings:
     keep: Literal["none", "largest"] = "none"
     style: Literal["solid", "pixelate", "blur"] = "solid"
     shape: Literal["box", "ellipse"] = "ellipse"
-    margin: float = 0.25
+    margin: float | None = None
     picture_format: str | None = None
     video_format: str | None = None
     quality: int | None = None
