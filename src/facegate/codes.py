@@ -25,6 +25,10 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
         "The picture's samples have no defined range of brightness (float, 32 bit) or an unknown meaning: "
         "save it as grey, RGB or CMYK with 8 or 16 bits.",
     ),
+    "format.pixels": (
+        UnsupportedFormatError,
+        "The video's pixel format is one that facegate cannot redact in: convert it to 8 or 10 bit YUV or RGB.",
+    ),
     "format.compression": (
         UnsupportedFormatError,
         "The picture is compressed in a way that facegate does not read: save it with LZW, Deflate or none.",
@@ -46,6 +50,10 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "redact.boxes": (AnalysisError, "Boxes to redact must be an (N, 4) float array, xyxy, in pixels."),
     "redact.style": (AnalysisError, "The style of redaction must be solid, pixelate or blur."),
     "redact.shape": (AnalysisError, "The shape of redaction must be box or ellipse."),
+    "redact.outlines": (
+        AnalysisError,
+        "Outlines to redact must be (K, 2) float arrays of one point or more, x and y, in pixels.",
+    ),
     "redact.margin": (AnalysisError, "The margin of redaction must be a number from 0 to 8."),
     "output.shape": (ShapeError, "Pixels must be (H, W), (H, W, 3) or (H, W, 4) uint8, not empty."),
     "output.format": (OutputError, "The output's format must be jpeg, png or webp."),
@@ -53,6 +61,31 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "output.side": (OutputError, "The picture is too large for the output's format; png takes any size."),
     "output.room": (OutputError, "The output is larger than the room that was made for it."),
     "output.failed": (OutputError, "The output could not be encoded."),
+    "video.idle": (AnalysisError, "No video of this request is being read."),
+    "video.busy": (AnalysisError, "A video of this request is being read: finish that, or close its frames, first."),
+    "video.changed": (DecodeError, "The upload's file became shorter while it was read."),
+    "video.output_bytes": (LimitExceededError, "The output has more bytes than the policy's limits allow."),
+    "video.unsupported": (
+        UnsupportedFormatError,
+        "The upload is no MP4, MOV, MKV, WebM, AVI, MPEG-TS, GIF or animated WebP video.",
+    ),
+    "video.codec": (UnsupportedFormatError, "The video is coded in a way that facegate does not read."),
+    "video.none": (UnsupportedFormatError, "The upload has no video track."),
+    "video.changes": (
+        UnsupportedFormatError,
+        "The video's picture changes its size in the middle, which facegate does not follow.",
+    ),
+    "video.empty": (DecodeError, "The video has no frame that can be shown."),
+    "video.damaged": (DecodeError, "The video is damaged: part of it does not decode."),
+    "video.truncated": (DecodeError, "The video ends before its own header says."),
+    "limit.duration": (LimitExceededError, "The video is longer than the policy's limits allow."),
+    "limit.frames": (LimitExceededError, "The video has more frames than the policy's limits allow."),
+    "limit.rate": (LimitExceededError, "The video has more frames per second than the policy's limits allow."),
+    "limit.bit_rate": (LimitExceededError, "The video has more bits per second than the policy's limits allow."),
+    "limit.tracks": (LimitExceededError, "The video has more tracks than the policy's limits allow."),
+    "output.container": (OutputError, "The output's container must be mp4, mov, mkv, webm, avi, gif or webp."),
+    "output.codec": (OutputError, "The output's codec is unknown, or its container or picture size cannot have it."),
+    "output.preset": (OutputError, "The output's preset must be one of x264's, from ultrafast to veryslow."),
 }
 
 
