@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from facegate.commands.batch.kinds import PICTURE_FORMATS, VIDEO_FORMATS
+from facegate.commands.batch.kinds import CODECS, PICTURE_FORMATS, PRESETS, PROFILES, VIDEO_FORMATS
 from facegate.commands.batch.settings import Settings
 from facegate.commands.common import INPUT, in_request, json_option
 from facegate.commands.redact_many import redact_many
@@ -48,7 +48,10 @@ _FOR_MANY: Final = {
     type=float,
     help="Growth of each box, share of its side.  [default: 0.25 in pictures, what --profile says in videos]",
 )
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG and WebP.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and videos; more is better.")
+@click.option("--profile", type=click.Choice(PROFILES), help="How closely videos are searched.  [default: balanced]")
+@click.option("--codec", type=click.Choice(CODECS), help="Of videos; each one's own by default.")
+@click.option("--preset", type=click.Choice(PRESETS), help="Of videos: speed against size.  [default: medium]")
 @click.option("--receipt", type=_FILE, help="Write the receipt of one file here.")
 @click.option("--receipts", type=_FOLDER, help="Many: folder for the receipts; beside the outputs by default.")
 @click.option(
@@ -106,6 +109,9 @@ def _settings(options: dict[str, Any]) -> Settings:
         picture_format=pictures[0] if pictures else None,
         video_format=videos[0] if videos else None,
         quality=options["quality"],
+        profile=options["profile"] or "balanced",
+        codec=options["codec"],
+        preset=options["preset"],
     )
 
 

@@ -21,6 +21,7 @@ from facegate.commands.batch.run import Batch
 from facegate.commands.batch.settings import Settings
 from facegate.commands.batch.tally import Tally
 from facegate.commands.batch.walk import Found, find
+from facegate.commands.batch.work import PICTURE_TTL, VIDEO_TTL
 
 if TYPE_CHECKING:
     from facegate.gate import Gate
@@ -100,7 +101,8 @@ def _gate(jobs: Sequence[Job], threads: int, signer: Signer | None, ledger: Ledg
     from facegate import Gate, Policy
 
     pictures = sum(job.item.kind.media == "image" for job in jobs)
-    policy = Policy(spares=min(threads, pictures, _SPARES), max_open=threads + 1)
+    ttl = VIDEO_TTL if pictures < len(jobs) else PICTURE_TTL
+    policy = Policy(spares=min(threads, pictures, _SPARES), max_open=threads + 1, ttl=ttl)
     return Gate(policy, signer=signer, ledger=ledger)
 
 

@@ -74,18 +74,21 @@ def test_a_video_is_foretold_by_its_frames() -> None:
     tally.end(items[0], "done")
     assert tally.look().left is None, "pictures say nothing of videos"
     current = tally.start(items[1])
-    tally.frames(items[1], 100, 400)
+    tally.frames(items[1], 100, 400, 0.25)
     now.now += 5
     assert current.rate(now.now) == pytest.approx(20)
     assert current.left(now.now) == pytest.approx(15)
     assert tally.look().left == pytest.approx(15 + 40), "the next one is twice as large"
     now.now += 15
-    tally.frames(items[1], 400, 400)
+    tally.frames(items[1], 400, 400, 1.0)
     tally.end(items[1], "done")
     assert tally.look().left == pytest.approx(40)
-    unknown = tally.start(items[2])
-    tally.frames(items[2], 7, None)
-    assert unknown.left(now.now) is None
+    uncounted = tally.start(items[2])
+    tally.frames(items[2], 7, None, None)
+    assert uncounted.left(now.now) is None
+    now.now += 6
+    tally.frames(items[2], 30, None, 0.2)
+    assert uncounted.left(now.now) == pytest.approx(24), "by its time, where its file counts no frames"
 
 
 def test_the_display_shows_files_frames_and_time() -> None:
@@ -101,7 +104,7 @@ def test_the_display_shows_files_frames_and_time() -> None:
     tally.end(items[0], "failed")
     tally.start(items[1])
     now.now += 10
-    tally.frames(items[1], 250, 1000)
+    tally.frames(items[1], 250, 1000, 0.25)
     tally.start(items[2])
     overall, first, second = drawn(bars)
     assert overall.startswith("1/3 files ━")
@@ -118,7 +121,7 @@ def test_the_display_keeps_to_the_terminal(width: int) -> None:
     bars = Bars(terminal(width)[0], tally)
     for each in items:
         tally.start(each)
-        tally.frames(each, 10, 20)
+        tally.frames(each, 10, 20, 0.5)
     now.now += 1
     lines = drawn(bars, width)
     assert len(lines) == 1 + 6, "however many are under way"
@@ -139,7 +142,7 @@ def test_lines_where_there_is_no_terminal() -> None:
     current = tally.start(items[1])
     for second in range(25):
         now.now = 100 + second
-        tally.frames(items[1], second * 30, 900)
+        tally.frames(items[1], second * 30, 900, second / 30)
         display.frames(current)
     display.fail(items[1].name, "The upload is damaged: its content does not decode.")
     assert file.getvalue().splitlines() == [

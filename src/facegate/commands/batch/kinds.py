@@ -8,11 +8,19 @@ from typing import Final, Literal, TypeAlias
 
 Media: TypeAlias = Literal["image", "video"]
 
-# Enough for every signature below; the document type of Matroska stands within the first 64 bytes of any muxer's file.
-HEAD: Final = 64
+# Enough for every signature below: the second packet of an MPEG transport stream begins at 188.
+HEAD: Final = 192
+_PACKET: Final = 188
+# The document type of Matroska stands within so many bytes of any muxer's file.
+_EBML: Final = 64
 
 PICTURE_FORMATS: Final = ("jpeg", "png", "webp")
 VIDEO_FORMATS: Final = ("mp4", "mov", "mkv", "webm", "avi", "gif")
+
+# Names of `facegate.video`, which the worker's side does not import.
+CODECS: Final = ("h264", "hevc", "vp9", "av1", "prores", "ffv1")
+PRESETS: Final = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+PROFILES: Final = ("fast", "balanced", "thorough")
 
 # By format of the output: the names that it may have, the usual one first.
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
@@ -42,7 +50,8 @@ class Kind:
 
     Attributes:
         media: whether it goes the way of pictures or of videos; an animation is a video.
-        format: of the output unless another is asked for; TIFF and BMP, which are not written, become PNG.
+        format: of the output unless another is asked for. What is not written becomes what loses nothing: TIFF and BMP
+            become PNG, an MPEG transport stream MP4.
     """
 
     media: Media
@@ -100,8 +109,10 @@ def _by_content(head: bytes) -> Kind | None:
         kind = Kind("video", "mov" if head[8:12] == b"qt  " else "mp4")
     elif head[4:8] in _ATOMS:
         kind = Kind("video", "mov")
+    elif head[:1] == b"G" == head[_PACKET : _PACKET + 1]:
+        kind = Kind("video", "mp4")
     elif head.startswith(b"\x1a\x45\xdf\xa3"):
-        kind = Kind("video", "webm" if b"webm" in head[:HEAD] else "mkv")
+        kind = Kind("video", "webm" if b"webm" in head[:_EBML] else "mkv")
     return kind
 
 

@@ -20,6 +20,7 @@ from facegate.errors import FacegateError
 
 if TYPE_CHECKING:
     from facegate.gate import Gate
+    from facegate.streaming import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,8 @@ class Batch:
     def _attempt(self, job: Job) -> Result:
         current = self.tally.start(job.item)
 
-        def watch(frames: int, total: int | None) -> None:
-            self.tally.frames(job.item, frames, total)
+        def watch(progress: Progress) -> None:
+            self.tally.frames(job.item, progress.frames, progress.of_frames, _share(progress))
             self.display.frames(current)
 
         try:
@@ -135,6 +136,13 @@ class Batch:
             if self._stopped.is_set():
                 return Result(job, "unfinished")
             return Result(job, "failed", error=_sentence(error) + _stale(job.target))
+
+
+def _share(progress: Progress) -> float | None:
+    """How much of a video is done: by its frames if its file counts them, by its time if not."""
+    if progress.of_frames:
+        return progress.frames / progress.of_frames
+    return progress.seconds / progress.of_seconds if progress.of_seconds else None
 
 
 def _wait(futures: Sequence[Future[None]]) -> None:

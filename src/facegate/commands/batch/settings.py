@@ -22,11 +22,10 @@ class Settings:
         margin: growth of each box, as a share of its side; None is 0.25 in a picture, and the profile's own in a video.
         picture_format: of pictures; None keeps each one's own.
         video_format: of videos; None keeps each one's own.
-        quality: of JPEG and WebP, 1 to 100; None is the format's usual.
+        quality: of what loses some, 1 to 100, more is better; None is the format's or codec's usual.
         profile: how thoroughly videos are searched.
         codec: of videos; None is the container's usual.
-        preset: of the video encoder; None is its usual.
-        video_quality: the video encoder's own number; None is its usual.
+        preset: of the video encoder, speed against size; None is the usual.
     """
 
     keep: Literal["none", "largest"] = "none"
@@ -36,10 +35,9 @@ class Settings:
     picture_format: str | None = None
     video_format: str | None = None
     quality: int | None = None
-    profile: str = "balanced"
+    profile: Literal["fast", "balanced", "thorough"] = "balanced"
     codec: str | None = None
     preset: str | None = None
-    video_quality: int | None = None
 
     def format_of(self, kind: Kind) -> str:
         """The format in which a file of this kind is written."""
@@ -51,7 +49,7 @@ class Settings:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def _relevant(self, media: Media) -> dict[str, Any]:
-        names = ["keep", "style", "shape", "margin"]
-        names += ["quality"] if media == "image" else ["profile", "codec", "preset", "video_quality"]
+        names = ["keep", "style", "shape", "margin", "quality"]
+        names += ["profile", "codec", "preset"] if media == "video" else []
         # Another version may find more faces: what an earlier one made is then no longer what would be made.
         return {name: getattr(self, name) for name in names} | {"facegate": version("facegate"), "media": media}

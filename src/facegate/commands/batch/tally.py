@@ -22,13 +22,15 @@ class Current:
         item: the file.
         began: when, on the tally's clock, seconds.
         frames: of a video, done so far.
-        total: of a video, as far as its header tells; None if it does not.
+        total: frames of a video, if its file tells; None if it does not.
+        share: of a video, how much of it is done, 0 to 1; None while nobody can tell.
     """
 
     item: Item
     began: float
     frames: int = 0
     total: int | None = None
+    share: float | None = None
 
     def rate(self, now: float) -> float:
         """Frames in a second."""
@@ -36,13 +38,7 @@ class Current:
 
     def left(self, now: float) -> float | None:
         """Seconds until a video is done; None if nobody can tell."""
-        if not self.frames or self.total is None:
-            return None
-        return max(self.total - self.frames, 0) / self.rate(now)
-
-    def share(self) -> float:
-        """How much of it is done, 0 to 1, as far as is known."""
-        return min(self.frames / self.total, 1.0) if self.total else 0.0
+        return max(now - self.began, 0.0) * (1 / self.share - 1) if self.share else None
 
 
 @dataclass(slots=True)
@@ -112,12 +108,13 @@ class Tally:
             load.began = now if load.began is None else load.began
             return current
 
-    def frames(self, item: Item, frames: int, total: int | None) -> None:
-        """So many frames of a video are done."""
+    def frames(self, item: Item, frames: int, total: int | None, share: float | None) -> None:
+        """So many frames of a video are done; how many there are, and which share that is, as far as is known."""
         with self._guard:
             current = self._current.get(item.name)
             if current is not None:
                 current.frames, current.total = frames, total
+                current.share = None if share is None else min(max(share, 0.0), 1.0)
 
     def end(self, item: Item, state: State) -> int:
         """A file is ended; how many are, with it."""
@@ -153,7 +150,7 @@ class Tally:
             if not load.left:
                 continue
             mine = [each for each in self._current.values() if each.item.kind.media == media]
-            partly = sum(each.share() * each.item.size for each in mine)
+            partly = sum((each.share or 0.0) * each.item.size for each in mine)
             worked = load.worked + partly
             if not worked or load.began is None:
                 return None

@@ -9,21 +9,24 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from facegate.commands.batch.manifest import Manifest, Record
 from facegate.commands.batch.place import Place, writing
 from facegate.commands.batch.plan import Job
 from facegate.commands.batch.settings import Settings
-from facegate.errors import ReceiptError, UploadError
+from facegate.errors import OutputError, ReceiptError, UploadError
 
 if TYPE_CHECKING:
     from facegate.gate import Gate
-    from facegate.request import Request
+    from facegate.request import Container, Request
+    from facegate.streaming import Progress
 
 _MARGIN: Final = 0.25  # of pictures, as everywhere in facegate
-# Frames done, and how many there are if that is known.
-Watch: TypeAlias = Callable[[int, int | None], None]
+# A hung request ends by the timeout of its commands long before; a long video is no hung request.
+VIDEO_TTL: Final = 86_400.0  # seconds
+PICTURE_TTL: Final = 300.0
+Watch: TypeAlias = "Callable[[Progress], None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,10 @@ def work(gate: Gate, job: Job, settings: Settings, place: Place, manifest: Manif
     """
     request_id = f"batch-{secrets.token_hex(8)}"
     with _opened(job.item.path) as (descriptor, before), place.stage() as staged:
-        with gate.open_request(request_id, purpose="generation") as request:
-            redact = _video if job.item.kind.media == "video" else _picture
-            made = redact(request, descriptor, job, settings, staged, watch)
+        video = job.item.kind.media == "video"
+        ttl = VIDEO_TTL if video else PICTURE_TTL
+        with gate.open_request(request_id, purpose="generation", ttl=ttl) as request:
+            made = (_video if video else _picture)(request, descriptor, job, settings, staged, watch)
         after = os.fstat(descriptor)
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
             raise UploadError("The file changed while it was read.")
@@ -78,45 +82,43 @@ def work(gate: Gate, job: Job, settings: Settings, place: Place, manifest: Manif
 
 
 def _picture(request: Request, descriptor: int, job: Job, settings: Settings, staged: Path, _: Watch) -> Made:
-    upload = request.admit(descriptor)
+    upload = request.admit(descriptor, media="image")
     # Chosen by its box: to leave a face as it is, nothing else of it need be known.
     faces = request.analyze(upload, subject="none")
     keep = faces[0] if settings.keep == "largest" and len(faces) else None
     margin = _MARGIN if settings.margin is None else settings.margin
     safe = request.redact(upload, keep=keep, style=settings.style, shape=settings.shape, margin=margin)
     count = len(faces)
-    output = request.finish(safe, format=job.format, quality=settings.quality)  # type: ignore[arg-type]
+    output = request.finish(safe, format=job.format, quality=settings.quality)
     with writing():
         staged.write_bytes(output.data)
     return Made(request.request_id, int(keep is not None), faces=count)
 
 
-def _video(request: Any, descriptor: int, job: Job, settings: Settings, staged: Path, watch: Watch) -> Made:
+def _video(request: Request, descriptor: int, job: Job, settings: Settings, staged: Path, watch: Watch) -> Made:
     upload = request.admit(descriptor, media="video")
-    keep, frames = None, 0
+    keep = None
     if settings.keep == "largest":
-        faces = request.analyze(upload, subject="none", at=0.0)
+        # On the first frame, as of many files nobody says where to look; the face is followed from there.
+        faces = request.analyze(upload, subject="none")
         keep = faces[0] if len(faces) else None
     safe = request.redact(
         upload, keep=keep, style=settings.style, shape=settings.shape, margin=settings.margin, profile=settings.profile
     )
-
-    def progress(done: int, total: int | None) -> None:
-        nonlocal frames
-        frames = done
-        watch(done, total)
-
-    with writing(), staged.open("w+b") as file:
-        request.finish(
+    try:
+        output = request.finish(
             safe,
-            format=job.format,
+            format=cast("Container", job.format),
             codec=settings.codec,
             preset=settings.preset,
-            quality=settings.video_quality,
-            to=file,
-            progress=progress,
+            quality=settings.quality,
+            to=staged,  # a path, whose file is written as it comes; a file object would get it out of memory in the end
+            progress=watch,
         )
-    return Made(request.request_id, int(keep is not None), frames=frames)
+    except OutputError as error:
+        # The temporary file's name would tell the user nothing.
+        raise OutputError(error.reason.replace(str(staged), str(job.target))) from None
+    return Made(request.request_id, int(keep is not None), frames=output.frames)
 
 
 @contextlib.contextmanager
