@@ -22,7 +22,7 @@ _CHUNK: Final = 1 << 20
 
 
 class Target(Protocol):
-    """Takes pieces, each with its place; then either `keep` or `discard` is called, once."""
+    """Takes pieces, each with its place; then either `whole` and `keep` are called, or `discard`."""
 
     @property
     def path(self) -> Path | None:
@@ -31,8 +31,11 @@ class Target(Protocol):
     def write(self, offset: int, piece: memoryview) -> None:
         """Put a piece in its place."""
 
+    def whole(self) -> None:
+        """No piece follows: do all that may fail of putting it where the caller wants it."""
+
     def keep(self) -> bytes:
-        """The output is whole: put it where the caller wants it. Returns it, if that is memory."""
+        """Put it there. Returns it, if that is memory."""
 
     def discard(self) -> None:
         """Leave nothing of it; raises nothing."""
@@ -67,6 +70,9 @@ class MemoryTarget:
         self._file.seek(offset)
         self._file.write(piece)
 
+    def whole(self) -> None:
+        """Nothing to do."""
+
     def keep(self) -> bytes:
         """The output; no copy of it is made."""
         return self._file.getvalue()
@@ -91,6 +97,9 @@ class HandleTarget:
     def write(self, offset: int, piece: memoryview) -> None:
         """Put a piece in its place."""
         self._memory.write(offset, piece)
+
+    def whole(self) -> None:
+        """Nothing to do: what is written to a file object cannot be taken back."""
 
     def keep(self) -> bytes:
         """Write the output to the file object, which is not closed."""
@@ -139,11 +148,11 @@ class FileTarget:
         except OSError as error:
             raise _not_written(self._target, error) from None
 
-    def keep(self) -> bytes:
-        """Bring it to disk and give it its name; what had that name before is replaced.
+    def whole(self) -> None:
+        """Bring it to disk, beside where it belongs.
 
         Raises:
-            OutputError: that failed, and it is gone.
+            OutputError: that failed.
         """
         try:
             mask = os.umask(0)
@@ -152,6 +161,16 @@ class FileTarget:
             os.fsync(self._descriptor)
             if self._name is None:
                 self._link()
+        except OSError as error:
+            raise _not_written(self._target, error) from None
+
+    def keep(self) -> bytes:
+        """Give it its name; what had that name before is replaced.
+
+        Raises:
+            OutputError: that failed, and it is gone.
+        """
+        try:
             os.replace(str(self._name), self._target)  # noqa: PTH105
             self._name = None
         except OSError as error:
@@ -186,7 +205,12 @@ class FileTarget:
         place, name = tempfile.mkstemp(dir=self._target.parent, prefix=".facegate-")
         os.close(place)
         os.unlink(name)  # noqa: PTH108
-        os.link(f"/proc/self/fd/{self._descriptor}", name, follow_symlinks=True)
+        # With a folder, though the path is whole: without one Python takes link(2), which does not follow.
+        folder = os.open(self._target.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.link(f"/proc/self/fd/{self._descriptor}", name, src_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)
         self._name = name
 
     def _close(self) -> None:

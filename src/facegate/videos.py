@@ -111,6 +111,7 @@ def write(
     puller = Puller(custody, target, int(limits.bytes))
     try:
         puller.pull(start, tell)
+        target.whole()
     except BaseException:
         target.discard()
         raise

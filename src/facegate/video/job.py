@@ -33,6 +33,10 @@ _LEAST_FRAME: Final = _QUEUE_BYTES // 4
 _PACKET_OVERHEAD: Final = 1 << 10
 
 
+# Bytes that are worth an answer before its time.
+_WORTH: Final = 256 << 10
+
+
 class Source(Protocol):
     """What is needed of `facegate.video.source.VideoSource`."""
 
@@ -152,7 +156,8 @@ class RedactJob:
         """
         flow = self._pipeline.flow
         with flow.changed:
-            flow.changed.wait_for(lambda: self._out.filled or self._pipeline.over, wait)
+            # Not for every few bytes that an encoder lets go of: a command costs more than they do.
+            flow.changed.wait_for(lambda: self._out.load >= _WORTH or self._pipeline.over, wait)
             pieces = [] if flow.stopped else self._out.take(into, most)
             over = self._pipeline.over and not self._out.filled
         if flow.stopped or over:

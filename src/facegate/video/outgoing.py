@@ -29,15 +29,15 @@ class Outgoing:
     Attributes:
         size: bytes of the output so far.
         writes: how often something was written.
+        load: bytes that wait to be taken.
     """
 
     def __init__(self, flow: Flow, limit: int, capacity: int = CAPACITY) -> None:
-        self.size = self.writes = 0
+        self.size = self.writes = self.load = 0
         self._flow = flow
         self._limit = limit
         self._capacity = capacity
         self._at = 0
-        self._load = 0
         self._pieces: deque[tuple[int, bytearray]] = deque()
 
     @property
@@ -60,7 +60,7 @@ class Outgoing:
             piece, left = left[:_PIECE], left[_PIECE:]
             try:
                 with self._flow.changed:
-                    self._flow.wait_for(lambda: self._load < self._capacity)
+                    self._flow.wait_for(lambda: self.load < self._capacity)
                     self._add(piece)
                     self._flow.changed.notify_all()
             except Stopped:
@@ -99,7 +99,7 @@ class Outgoing:
                 self._pieces.appendleft((place + count, piece[count:]))
             taken.append([place, count])
             used += count
-        self._load -= used
+        self.load -= used
         self._flow.changed.notify_all()
         return taken
 
@@ -110,5 +110,5 @@ class Outgoing:
         else:
             self._pieces.append((self._at, bytearray(piece)))
         self._at += len(piece)
-        self._load += len(piece)
+        self.load += len(piece)
         self.size = max(self.size, self._at)
