@@ -40,6 +40,13 @@ class Result:
     error: str | None = None
 
 
+def share_of(progress: Progress) -> float | None:
+    """How much of a video is done: by its frames if its file counts them, by its time if not."""
+    if progress.of_frames:
+        return progress.frames / progress.of_frames
+    return progress.seconds / progress.of_seconds if progress.of_seconds else None
+
+
 @dataclass
 class Batch:
     """A batch that is ready to run.
@@ -125,7 +132,7 @@ class Batch:
         current = self.tally.start(job.item)
 
         def watch(progress: Progress) -> None:
-            self.tally.frames(job.item, progress.frames, progress.of_frames, _share(progress))
+            self.tally.frames(job.item, progress.frames, progress.of_frames, share_of(progress))
             self.display.frames(current)
 
         try:
@@ -138,13 +145,6 @@ class Batch:
             return Result(job, "failed", error=_sentence(error) + _stale(job.target))
 
 
-def _share(progress: Progress) -> float | None:
-    """How much of a video is done: by its frames if its file counts them, by its time if not."""
-    if progress.of_frames:
-        return progress.frames / progress.of_frames
-    return progress.seconds / progress.of_seconds if progress.of_seconds else None
-
-
 def _wait(futures: Sequence[Future[None]]) -> None:
     for future in as_completed(futures):
         future.result()
@@ -155,7 +155,7 @@ def _words(result: Result) -> str:
     if made is None:
         return "done before"
     if made.frames is not None:
-        return f"{made.frames} frames"
+        return "1 frame" if made.frames == 1 else f"{made.frames} frames"
     faces = "1 face" if made.faces == 1 else f"{made.faces} faces"
     return f"{faces}, {made.kept} kept"
 
