@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -13,6 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PEERS = {
     "mediapipe-0.10.21": ["mediapipe==0.10.21", "numpy<2", "opencv-python-headless<4.12"],
     "mediapipe-1.2.2": ["mediapipe==1.2.2", "opencv-python-headless"],
+    # It takes whatever OpenCV is there; with the same as facegate's, the difference is not OpenCV's.
+    "supervision-0.31.2": ["supervision==0.31.2", f"opencv-python=={version('opencv-python')}", f"av=={version('av')}"],
 }
 
 

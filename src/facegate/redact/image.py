@@ -79,6 +79,7 @@ def apply(
     down: int = 1,
     across: int = 1,
     grey: int = kernels.GREY,
+    reflect: bool = False,
 ) -> None:
     """Redact one window with the strength that its region's size asks for.
 
@@ -90,15 +91,16 @@ def apply(
         down: rows of pixels that a sample of the window stands for, 1 or 2.
         across: columns, likewise.
         grey: the middle of the window's range.
+        reflect: of smaller blocks; see `kernels.pixelate`.
     """
     if style == "solid":
         kernels.solid(window, mask, value=grey)
     elif style == "pixelate":
         block = _even(-(-side // BLOCKS))
-        kernels.pixelate(window, mask, block=(block // down, block // across), grey=grey)
+        kernels.pixelate(window, mask, block=(block // down, block // across), grey=grey, reflect=reflect)
     else:
         width = max(3, side // 3)
-        kernels.blur(window, mask, width=(max(3, width // down), max(3, width // across)), grey=grey)
+        kernels.blur(window, mask, width=(max(3, width // down), max(3, width // across)), grey=grey, reflect=reflect)
 
 
 def _even(size: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -63,32 +63,63 @@ def redact_frame(
     if not len(faces):
         return
     frame.make_writable()
-    planes = [_view(plane, part, layout) for plane, part in zip(frame.planes, layout.planes, strict=True)]
-    greys = [_grey(frame, layout, part) for part in layout.planes]
+    planes = [
+        _Plane.of(frame, plane, part, layout, grid) for plane, part in zip(frame.planes, layout.planes, strict=True)
+    ]
     for patch in faces:
-        for (window, _), part, grey in zip(planes, layout.planes, greys, strict=True):
-            _cover(window, part, layout, patch, grid, style=style, grey=grey)
-    for window, memory in planes:
-        if memory is not None:
-            memory[...] = window
+        side = grid.side(patch.region)
+        for plane in planes:
+            plane.cover(patch, side, style)
+    for plane in planes:
+        if plane.memory is not None:
+            plane.memory[...] = plane.samples
 
 
-def _cover(
-    plane: NDArray[Any], part: PlaneLayout, layout: Layout, patch: Patch, grid: Grid, *, style: Style, grey: int
-) -> None:
-    """One face in one plane."""
-    down, across = grid.down // part.down, grid.across // part.across
-    region = patch.region
-    window = plane[region.y0 * down : region.y1 * down, region.x0 * across : region.x1 * across]
-    mask = patch.scaled(down, across)
-    if mask is not None:
-        mask = mask[: window.shape[0], : window.shape[1]]
-    if part.kind == "alpha":
-        kernels.solid(window, mask, value=grey)
-        return
-    apply(window, mask, style=style, side=grid.side(region), down=part.down, across=part.across, grey=grey)
-    if layout.alpha is not None:
-        kernels.solid(window[..., layout.alpha], mask, value=(1 << layout.depth) - 1)
+class _Plane(NamedTuple):
+    """One plane of a frame at work.
+
+    Attributes:
+        samples: (h, w) or (h, w, C) uint8 or uint16, writable.
+        memory: where samples are to be written back to, if they are a copy.
+        part: what they mean.
+        down: samples per cell, below one another.
+        across: beside one another.
+        grey: what solid paints.
+        alpha: channel that is alpha, or None.
+        opaque: its largest value.
+    """
+
+    samples: NDArray[Any]
+    memory: NDArray[Any] | None
+    part: PlaneLayout
+    down: int
+    across: int
+    grey: int
+    alpha: int | None
+    opaque: int
+
+    @classmethod
+    def of(
+        cls, frame: av.VideoFrame, plane: av.video.plane.VideoPlane, part: PlaneLayout, layout: Layout, grid: Grid
+    ) -> _Plane:
+        samples, memory = _view(plane, part, layout)
+        down, across, opaque = grid.down // part.down, grid.across // part.across, (1 << layout.depth) - 1
+        return cls(samples, memory, part, down, across, _grey(frame, layout, part), layout.alpha, opaque)
+
+    def cover(self, patch: Patch, side: int, style: Style) -> None:
+        """Redact one face, `side` pixels of luma large."""
+        down, across, (x0, y0, x1, y1) = self.down, self.across, patch.region.corners
+        window = self.samples[y0 * down : y1 * down, x0 * across : x1 * across]
+        mask = patch.mask(window, down, across)
+        if self.part.kind == "alpha":
+            kernels.solid(window, mask, value=self.opaque)
+            return
+        part = self.part
+        apply(
+            window, mask, style=style, side=side, down=part.down, across=part.across, grey=self.grey, reflect=True
+        )  # fmt: skip
+        if self.alpha is not None:
+            kernels.solid(window[..., self.alpha], mask, value=self.opaque)
 
 
 def _grid(frame: av.VideoFrame, layout: Layout) -> Grid:
@@ -125,13 +156,11 @@ def _view(
 
 
 def _grey(frame: av.VideoFrame, layout: Layout, part: PlaneLayout) -> int:
-    """The middle of a plane's range; of alpha, opaque.
+    """The middle of a plane's range.
 
     Limited luma spans 16 to 235 (ITU-R BT.601, BT.709), times a power of two for more bits. A frame that says nothing
     is limited if it has colour and full if it is grey, as swscale takes it.
     """
-    if part.kind == "alpha":
-        return (1 << layout.depth) - 1
     full = layout.full
     if full is None:
         grey = len(layout.planes) == 1

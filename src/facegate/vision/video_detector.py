@@ -58,7 +58,7 @@ class VideoDetector:
         self._networks: dict[tuple[int, int], Network] = {}
         self.pictures = Pictures(rotation)
         self.crops = Crops(self.pictures, rotation)
-        self._strong = CenterFace()
+        self._strong: dict[tuple[int, int], CenterFace] = {}
         self._look = Network(self._model, _LOOK, _LOOK)
         self._next_strip = 0
 
@@ -82,10 +82,10 @@ class VideoDetector:
         return parts
 
     def _network(self, picture: Picture) -> Network:
-        height, width = (-(-side // _GRID) * _GRID for side in picture.rgb.shape[:2])
-        if (height, width) not in self._networks:
-            self._networks[height, width] = Network(self._model, height, width)
-        return self._networks[height, width]
+        size = _padded(picture)
+        if size not in self._networks:
+            self._networks[size] = Network(self._model, *size)
+        return self._networks[size]
 
     def _thorough(self, frame: av.VideoFrame, *, everywhere: bool) -> list[Seen]:
         profile = self._profile
@@ -97,9 +97,15 @@ class VideoDetector:
         parts = []
         for first, behind in rows if everywhere else [rows[self._next_strip]]:
             strip = self.pictures.rows(picture, first, behind)
-            faces = self._strong(strip.rgb, profile.strong_linked)
+            faces = self._centerface(strip)(strip.rgb, profile.strong_linked)
             parts.append(self._seen(strip, as_blazeface(faces.boxes), faces.scores, profile.strong_found))
         return parts
+
+    def _centerface(self, picture: Picture) -> CenterFace:
+        size = _padded(picture)
+        if size not in self._strong:
+            self._strong[size] = CenterFace(*size)
+        return self._strong[size]
 
     @staticmethod
     def _seen(picture: Picture, boxes: Floats, scores: Floats, found: float) -> Seen:
@@ -119,6 +125,11 @@ class VideoDetector:
         if not fits.any():
             return None
         return np.asarray(boxes[np.argmax(np.where(fits, found.scores - 0.5 * away, -np.inf))], np.float32)
+
+
+def _padded(picture: Picture) -> tuple[int, int]:
+    height, width = (-(-side // _GRID) * _GRID for side in picture.rgb.shape[:2])
+    return height, width
 
 
 def strips(height: int, count: int) -> list[tuple[int, int]]:
