@@ -66,7 +66,7 @@ def redact_video(
                 watcher.frames(current)
 
             made = request.finish(safe, format=kind.format, to=staged, progress=tell, **encoding)
-            return {"frames": made.frames, "kept": int(kept is not None), "output": str(output)}
+            return {"frames": made.frames, "chosen": int(kept is not None), "output": str(output)}
 
         result, signed = in_request(work, ttl=VIDEO_TTL)
         if receipt is not None:
@@ -75,7 +75,7 @@ def redact_video(
     if as_json:
         click.echo(json.dumps(result))
     else:
-        who = "one face kept" if result["kept"] else "no face kept"
+        who = "one face chosen to stay" if result["chosen"] else "all faces to be covered"
         frames = "1 frame" if result["frames"] == 1 else f"{result['frames']} frames"
         click.echo(f"{frames}: {who}; wrote {output}")
         click.echo(str(signed))

@@ -71,7 +71,7 @@ def _file(result: Result) -> dict[str, Any]:
     if result.state in {"done", "resumed"}:
         entry |= {"output": str(result.job.target), "receipt": str(result.job.receipt)}
     if result.made is not None:
-        told = {name: getattr(result.made, name) for name in ("request", "faces", "kept", "frames")}
+        told = {name: getattr(result.made, name) for name in ("request", "faces", "kept", "frames", "chosen")}
         entry |= {name: value for name, value in told.items() if value is not None}
     if result.error is not None:
         entry["error"] = result.error

@@ -35,15 +35,17 @@ class Made:
 
     Attributes:
         request: its ID.
-        faces: in a picture; of a video nobody counted.
-        kept: faces that were left, 0 or 1.
+        faces: in a picture.
+        kept: of these, how many were left.
         frames: of a video.
+        chosen: of a video, faces that were to be left, 0 or 1; wherever it is not certain who it is, all are covered.
     """
 
     request: str
-    kept: int
     faces: int | None = None
+    kept: int | None = None
     frames: int | None = None
+    chosen: int | None = None
 
 
 def work(gate: Gate, job: Job, settings: Settings, place: Place, manifest: Manifest, watch: Watch) -> Made:
@@ -92,7 +94,7 @@ def _picture(request: Request, descriptor: int, job: Job, settings: Settings, st
     output = request.finish(safe, format=job.format, quality=settings.quality)
     with writing():
         staged.write_bytes(output.data)
-    return Made(request.request_id, int(keep is not None), faces=count)
+    return Made(request.request_id, faces=count, kept=int(keep is not None))
 
 
 def _video(request: Request, descriptor: int, job: Job, settings: Settings, staged: Path, watch: Watch) -> Made:
@@ -118,7 +120,7 @@ def _video(request: Request, descriptor: int, job: Job, settings: Settings, stag
     except OutputError as error:
         # The temporary file's name would tell the user nothing.
         raise OutputError(error.reason.replace(str(staged), str(job.target))) from None
-    return Made(request.request_id, int(keep is not None), frames=output.frames)
+    return Made(request.request_id, frames=output.frames, chosen=int(keep is not None))
 
 
 @contextlib.contextmanager
