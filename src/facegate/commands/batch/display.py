@@ -159,6 +159,8 @@ def _row(current: Current, now: float, width: int) -> RenderableType:
 
 def _frames(current: Current, now: float) -> str:
     total = "" if current.total is None else f"/{current.total}"
+    if not current.frames:
+        return f"0{total} frames"
     left = current.left(now)
     still = "" if left is None else f", {clock(left)} left"
     return f"{current.frames}{total} frames, {current.rate(now):.1f} frames/s{still}"
