@@ -250,6 +250,7 @@ def test_receipts_are_signed_with_a_key_and_logged(folder: Path, tmp_path: Path)
     key.write_bytes(private_key())
     public.write_bytes(facegate.Signer.from_pem(key.read_bytes()).public_key_pem())
     out, log = tmp_path / "out", tmp_path / "ledger.jsonl"
+    (folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     code = (
         "import sys; from facegate.cli import main\n"
         "try: main(sys.argv[1:])\n"
@@ -258,10 +259,11 @@ def test_receipts_are_signed_with_a_key_and_logged(folder: Path, tmp_path: Path)
     )
     arguments = ["redact", str(folder), "-o", str(out), "--ledger", str(log), "--key", str(key)]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 1, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     verified = facegate.verify_ledger(log, trusted_key=public.read_bytes())
-    assert (verified.checked, verified.unclosed) == (6, ())
+    assert (verified.checked, verified.unclosed) == (8, ()), "four requests, of which one failed, opened and closed"
+    (folder / "bad.png").unlink()
     assert run("verify", log, "--key", public).exit_code == 0
     assert run("verify", out / "a.png.receipt.json", "--key", public).exit_code == 0
     same = run("redact", folder, "-o", out, "--ledger", log, "--key", key, "--resume", "--json")
@@ -272,6 +274,16 @@ def test_receipts_are_signed_with_a_key_and_logged(folder: Path, tmp_path: Path)
     assert set(states(anew).values()) == {"done"}, "a receipt that somebody else signed is not relied on"
     refused = run("redact", folder, "-o", out, "--ledger", log, "--key", other)
     assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+
+
+def test_where_little_may_be_locked_fewer_run_at_a_time(folder: Path, tmp_path: Path) -> None:
+    """64 KiB, the limit of many containers, hold one request's geometry."""
+    restricted = [sys.executable, "-m", "tests.restricted", "--memlock", "65536", "--"]
+    code = [sys.executable, "-c", "from facegate.cli import main; main()"]
+    arguments = ["redact", str(folder), "-o", str(tmp_path / "out"), "--jobs", "3", "--json"]
+    done = subprocess.run([*restricted, *code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["done"] == 3
 
 
 def test_errors_of_all_kinds_are_sentences(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

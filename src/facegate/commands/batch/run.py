@@ -15,6 +15,7 @@ from facegate.commands.batch.place import Place
 from facegate.commands.batch.plan import Job
 from facegate.commands.batch.settings import Settings
 from facegate.commands.batch.tally import State, Tally
+from facegate.commands.batch.turns import Turns
 from facegate.commands.batch.work import Made, work
 from facegate.errors import FacegateError
 
@@ -76,6 +77,7 @@ class Batch:
 
     def __post_init__(self) -> None:
         self._stopped = threading.Event()
+        self._turns = Turns(1)
 
     def run(self, threads: int) -> bool:
         """Do all of it.
@@ -87,6 +89,7 @@ class Batch:
             Whether it came to its end: False after an interrupt, when open requests were purged and no file is half
             written.
         """
+        self._turns = Turns(threads)
         pictures = [job for job in self.jobs if job.item.kind.media == "image"]
         videos = [job for job in self.jobs if job.item.kind.media == "video"]
         whole = self._phase(pictures, threads) and self._phase(videos, 1)
@@ -138,7 +141,10 @@ class Batch:
         try:
             if self.resume and is_done(self.manifest.records.get(job.item.name), job, self.key):
                 return Result(job, "resumed")
-            return Result(job, "done", made=work(self.gate, job, self.settings, self.place, self.manifest, watch))
+            made = self._turns.take(
+                lambda: work(self.gate, job, self.settings, self.place, self.manifest, watch),
+            )
+            return Result(job, "done", made=made)
         except Exception as error:  # noqa: BLE001 (whatever it is, the other files go on)
             if self._stopped.is_set():
                 return Result(job, "unfinished")
