@@ -196,7 +196,7 @@ def _options(codec: str, preset: str, quality: int | None, threads: int) -> dict
     if codec == "vp9":
         return {"crf": str(crf), "b": "0", "deadline": "good", "cpu-used": str(_VPX[preset]), "row-mt": "1"}
     if codec == "av1":
-        return {"crf": str(crf), "preset": str(_SVT[preset]), "svtav1-params": f"lp={threads}"}
+        return {"crf": str(crf), "preset": str(_SVT[preset]), "svtav1-params": f"lp={min(threads, 2)}"}
     return {}
 
 
