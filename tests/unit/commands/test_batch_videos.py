@@ -129,6 +129,25 @@ def test_videos_in_one_format_and_with_one_face(folder: Path, tmp_path: Path) ->
     assert (told["a.png"]["kept"], told["b.mp4"]["chosen"], told["sub/c.avi"]["chosen"]) == (1, 1, 1)
 
 
+def test_animations_stay_animations(tmp_path: Path) -> None:
+    root, out = tmp_path / "in", tmp_path / "out"
+    root.mkdir()
+    for name, picture_format in (("a.gif", "GIF"), ("b.webp", "WEBP")):
+        (root / name).write_bytes(moving(picture_format))
+    (root / "still.webp").write_bytes(encode(two_people().rgb, "WEBP"))
+    (root / "still.gif").write_bytes(encode(two_people().rgb, "GIF"))
+    result = run("redact", root, "-o", out, "--json")
+    assert result.exit_code == 0, result.stderr
+    told = {each["input"]: each for each in json.loads(result.stdout)["files"]}
+    assert [told[name].get("frames") for name in ("a.gif", "b.webp", "still.gif", "still.webp")] == [4, 4, 1, None]
+    for name, picture_format, frames in (("a.gif", "GIF", 4), ("b.webp", "WEBP", 4), ("still.gif", "GIF", 1)):
+        with Image.open(out / name) as image:
+            assert (image.format, image.n_frames) == (picture_format, frames)  # type: ignore[attr-defined]
+    alone = tmp_path / "alone.webp"
+    assert json.loads(run("redact", root / "b.webp", "-o", alone, "--json").stdout)["frames"] == 4
+    assert json.loads(run("redact", root / "still.webp", "-o", alone, "--json").stdout)["faces"] == 2
+
+
 def test_what_cannot_be_encoded_so_fails_alone(folder: Path, tmp_path: Path) -> None:
     (folder / "d.webm").write_bytes(clip("webm", 4, "libvpx-vp9"))
     result = run("redact", folder, "-o", tmp_path / "out", "--codec", "h264", "--preset", "ultrafast", "--json")
