@@ -77,7 +77,9 @@ class Tally:
                 self._runs[track] += 1
                 self.longest = max(self.longest, self._runs[track])
         if len(boxes):
-            self.false += len(boxes) if not len(truth.boxes) else int((bx.ios(truth.boxes, boxes).max(axis=0) < 0.1).sum())
+            self.false += (
+                len(boxes) if not len(truth.boxes) else int((bx.ios(truth.boxes, boxes).max(axis=0) < 0.1).sum())
+            )
         self.frames += 1
 
 
@@ -166,7 +168,9 @@ def line(title: str, name: str, tally: Tally) -> str:
 def record(tally: Tally) -> dict[str, Any]:
     """The row for the JSON."""
     return {
-        "coverage": {f"{low}-{behind}": [sum(tally.faces[i]), len(tally.faces[i])] for i, (low, behind) in enumerate(BUCKETS)},
+        "coverage": {
+            f"{low}-{behind}": [sum(tally.faces[i]), len(tally.faces[i])] for i, (low, behind) in enumerate(BUCKETS)
+        },
         "ellipses": [sum(map(sum, tally.ellipses.values())), sum(map(len, tally.ellipses.values()))],
         "longest_uncovered": tally.longest,
         "false_per_frame": tally.false / max(tally.frames, 1),

@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.peers.kernels [--rounds 7] [--runs 31] [--sizes mixed|middle|small] [--json FILE]``
 
-Every contender has a process of its own and one thread; in each round all of a style take turns. supervision covers boxes
-only, blurs once with a third of the shorter side (facegate: three times, with a third of the longer) and pixelates to
-two or three blocks along the shorter side by default, each a single sample, where facegate averages up to eight.
+Every contender has a process of its own and one thread; in each round all of a style take turns. supervision covers
+boxes only, blurs once with a third of the shorter side (facegate: three times, with a third of the longer) and
+pixelates to two blocks along the shorter side, each interpolated from four pixels, where facegate averages up to eight.
 """
 
 from __future__ import annotations
@@ -85,12 +85,9 @@ def main() -> None:
                 table.add_column(heading, justify="left" if heading == "contender" else "right")
             for name, values in medians.items():
                 middle = statistics.median(values)
-                rows.append(
-                    {"style": style, "contender": name, "ms": middle, "rounds": values, "ratio": middle / reference}
-                )
-                table.add_row(
-                    name, f"{middle:.3f}", f"{min(values):.3f}-{max(values):.3f}", f"{middle / reference:.2f}x"
-                )
+                ratio = middle / reference
+                rows.append({"style": style, "contender": name, "ms": middle, "rounds": values, "ratio": ratio})
+                table.add_row(name, f"{middle:.3f}", f"{min(values):.3f}-{max(values):.3f}", f"{ratio:.2f}x")
             console.print(table)
     used = {"rounds": options.rounds, "runs": options.runs, "sizes": options.sizes, "threads": 1}
     used |= {"opencv": cv2.__version__, "numpy": np.__version__, "av": version("av"), "peer": PEERS[PEER]}

@@ -16,6 +16,8 @@ from sixteen import HEIGHT, WIDTH, boxes
 from facegate.redact.planes import redact_frame
 
 cv2.setNumThreads(1)
+# As after the first decoded frames: glibc keeps such memory from now on, and no later array is new pages.
+np.ones(32 << 20, np.uint8)
 yuv = np.fromfile(sys.argv[1], np.uint8).reshape(HEIGHT * 3 // 2, WIDTH)
 style, sizes, shape, pixel_format = (*sys.argv[2:], "yuv420p")[:4]
 frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p").reformat(format=pixel_format)

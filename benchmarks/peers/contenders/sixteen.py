@@ -1,4 +1,4 @@
-"""Sixteen faces in a 1920x1080 frame, for contenders in every environment: nothing but the standard library and numpy."""
+"""Sixteen faces in a 1920x1080 frame, for contenders in every environment: needs nothing but numpy."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from contender import serve
 from sixteen import HEIGHT, WIDTH, boxes
 
 cv2.setNumThreads(1)
+# As after the first decoded frames: glibc keeps such memory from now on, and no later array is new pages.
+np.ones(32 << 20, np.uint8)
 yuv = np.fromfile(sys.argv[1], np.uint8).reshape(HEIGHT * 3 // 2, WIDTH)
 style, sizes, conversion = sys.argv[2:5]
 found = boxes(sizes)

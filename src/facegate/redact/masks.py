@@ -22,8 +22,9 @@ from facegate.redact.regions import Region, ellipse_spans, regions
 
 Spans: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-# Masks of faces are made together up to this many cells: 16 faces of 128 pixels. More would leave the cache.
-TOGETHER = 1 << 16
+# Masks of faces are made together up to this many cells, four faces of 128 pixels in 4:2:0: arrays of a
+# page over 128 KiB are new pages each time, and those cost more than the work.
+TOGETHER = 1 << 14
 
 
 class Grid(NamedTuple):

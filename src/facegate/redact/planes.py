@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facegate.codes import Refusal
 from facegate.redact import kernels
 from facegate.redact.formats import FORMATS, Layout, PlaneLayout, supported_format
-from facegate.redact.image import Shape, Style, apply, check_wish
+from facegate.redact.image import Shape, Style, blur_width, check_wish, mosaic_block
 from facegate.redact.masks import Faces, Grid, Patch
 
 __all__ = ["redact_frame", "supported_format"]
@@ -68,8 +68,9 @@ def redact_frame(
     ]
     for patch in faces:
         side = grid.side(patch.region)
+        strength = blur_width(side) if style == "blur" else mosaic_block(side)
         for plane in planes:
-            plane.cover(patch, side, style)
+            plane.cover(patch, style, strength)
     for plane in planes:
         if plane.memory is not None:
             plane.memory[...] = plane.samples
@@ -86,7 +87,7 @@ class _Plane(NamedTuple):
         across: beside one another.
         grey: what solid paints.
         alpha: channel that is alpha, or None.
-        opaque: its largest value.
+        opaque: the largest value.
     """
 
     samples: NDArray[Any]
@@ -102,22 +103,32 @@ class _Plane(NamedTuple):
     def of(
         cls, frame: av.VideoFrame, plane: av.video.plane.VideoPlane, part: PlaneLayout, layout: Layout, grid: Grid
     ) -> _Plane:
+        """The plane of a frame whose memory is its own."""
         samples, memory = _view(plane, part, layout)
         down, across, opaque = grid.down // part.down, grid.across // part.across, (1 << layout.depth) - 1
         return cls(samples, memory, part, down, across, _grey(frame, layout, part), layout.alpha, opaque)
 
-    def cover(self, patch: Patch, side: int, style: Style) -> None:
-        """Redact one face, `side` pixels of luma large."""
-        down, across, (x0, y0, x1, y1) = self.down, self.across, patch.region.corners
-        window = self.samples[y0 * down : y1 * down, x0 * across : x1 * across]
+    def cover(self, patch: Patch, style: Style, strength: int) -> None:
+        """Redact one face.
+
+        Args:
+            patch: where.
+            style: how.
+            strength: pixels of luma: edge of a mosaic's blocks, or of the filters of blur.
+        """
+        down, across, part, region = self.down, self.across, self.part, patch.region
+        window = self.samples[region.y0 * down : region.y1 * down, region.x0 * across : region.x1 * across]
         mask = patch.mask(window, down, across)
-        if self.part.kind == "alpha":
+        if part.kind == "alpha":
             kernels.solid(window, mask, value=self.opaque)
             return
-        part = self.part
-        apply(
-            window, mask, style=style, side=side, down=part.down, across=part.across, grey=self.grey, reflect=True
-        )  # fmt: skip
+        size = (strength // part.down, strength // part.across)
+        if style == "solid" or min(window.shape[:2]) < kernels.SMALLEST:
+            kernels.solid(window, mask, value=self.grey)
+        elif style == "pixelate":
+            kernels.spread(kernels.block_means(window, size, quick=True), window, mask, block=size)
+        else:
+            kernels.soften(window, mask, width=(max(3, size[0]), max(3, size[1])))
         if self.alpha is not None:
             kernels.solid(window[..., self.alpha], mask, value=self.opaque)
 

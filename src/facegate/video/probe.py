@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from facegate.codes import Refusal
 from facegate.video.info import Container
+from facegate.video.readable import size_of
 
 # FFmpeg's short names. Their long ones ("mov,mp4,m4a,3gp,3g2,mj2") work as well and say less.
 DEMUXERS: dict[Container, str] = {
@@ -55,8 +56,7 @@ def probe(file: BinaryIO) -> Probe:
     Raises:
         Refusal: format.empty or video.unsupported.
     """
-    size = file.seek(0, 2)
-    file.seek(0)
+    size = size_of(file)
     if size == 0:
         raise Refusal("format.empty")
     head = file.read(4096)

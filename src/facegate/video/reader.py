@@ -21,6 +21,7 @@ from facegate.video.carry import Carried, carried
 from facegate.video.info import Container, Packet
 from facegate.video.limits import Meter, check_claims, check_picture
 from facegate.video.probe import DEMUXERS
+from facegate.video.readable import Readable
 
 _OPTIONS: Final = {
     # Nothing but the file object: no protocol is left that could open another file or the network.
@@ -45,6 +46,7 @@ class Reader:
     Args:
         file: read and seek are used; not closed.
         container: what `probe` found.
+        size: of the file, bytes.
         limits: of the policy.
         threads: for the decoder.
         salvage: see `facegate.video.source.VideoSource`.
@@ -65,14 +67,17 @@ class Reader:
     def __init__(
         self, file: BinaryIO, container: Container, size: int, limits: VideoLimits, *, threads: int, salvage: bool
     ) -> None:
-        file.seek(0)
         self._salvage = salvage
         self._limits = limits
         self.lost = 0
         options = _OPTIONS | {"format_whitelist": DEMUXERS[container]}
         try:
             self.container = av.open(
-                file, "r", format=DEMUXERS[container], container_options=options, metadata_errors="replace"
+                Readable(file, size),
+                "r",
+                format=DEMUXERS[container],
+                container_options=options,
+                metadata_errors="replace",
             )
         except av.FFmpegError as error:
             raise _refusal(error) from None
@@ -101,8 +106,11 @@ class Reader:
         context.thread_count = threads
         # Frames in parallel, where the codec allows it. One thread decodes without any.
         context.thread_type = "AUTO" if threads > 1 else "NONE"
+        # Decoders look as closely as they can, and give up where they would guess.
+        context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._meter = Meter(self._limits, self.time_base)
         self._interlaced = False
+        self._keyed = False
         self._expected: set[int] = set()
         # AVI has slots, not time stamps: the first frame that comes out is shown in the first slot that is not empty.
         self._slots: deque[int] | None = deque() if self.container.format.name == "avi" else None
@@ -139,7 +147,8 @@ class Reader:
             av.logging.set_level(None)
             av.logging.set_libav_level(av.logging.INFO)
         lines = (line for line in described.splitlines() if line.startswith(f"  Stream #0:{self.video.index}"))
-        words = re.split(r"[(),\s]+", next(lines, ""))
+        # As in "yuv420p(tv, bt709, top first, left)", where the first "top" is about fields.
+        words = (word.strip() for group in re.findall(r"\(([^()]*)\)", next(lines, "")) for word in group.split(","))
         return next((word for word in words if word in CHROMA_LOCATIONS), None)
 
     @property
@@ -200,6 +209,10 @@ class Reader:
     def _decoded(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
         if packet is not None:
             self._meter.sent(packet)
+            # What is before the first key frame leans on what is not there, and no player shows it.
+            self._keyed = self._keyed or packet.is_keyframe
+            if not self._keyed:
+                return
             if packet.is_corrupt:
                 self._damaged()
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, cast
@@ -61,6 +62,8 @@ class VideoSink:
         self._durations: dict[int, int] = {}
         self._targets: dict[int, Stream] = {}
         self._done = False
+        # SVT-AV1 tells its settings to standard error unless it is told not to: errors only.
+        os.environ.setdefault("SVT_LOG", "1")
         try:
             self._container = av.open(
                 file,
@@ -68,7 +71,7 @@ class VideoSink:
                 format=MUXERS[self.plan.container],
                 container_options=_muxer_options(self.plan, source),
             )
-            # No random numbers in it: the same upload gives the same file.
+            # No random numbers and no version of the muxer in it.
             self._container.flags |= _BITEXACT_FORMAT
             self._video = self._add_video(source, settings.threads)
             self._add_others(source)
@@ -242,6 +245,9 @@ def _muxer_options(plan: Plan, source: VideoSource) -> dict[str, str]:
     if plan.container in {"mp4", "mov"}:
         # Edit lists, and so the offsets of tracks, are in this unit; the usual 1/1000 s would shift them.
         options["movie_timescale"] = str(_common_unit(source))
+    elif plan.container == "avi":
+        # It numbers frames and knows no times: to move all by a part of a frame would leave one out.
+        options["avoid_negative_ts"] = "disabled"
     elif plan.container == "gif":
         # Counts how often it plays again; -1 for once.
         options["loop"] = str(-1 if loop == 1 else (loop or 1) - 1 if loop else 0)
