@@ -21,7 +21,7 @@ from PIL import Image
 
 import facegate
 from facegate.commands.batch.manifest import NAME
-from facegate.commands.batch.place import STAGING
+from facegate.commands.batch.place import STAGING, Place
 from fixtures.collection import two_people
 from tests.conftest import encode, eventually
 from tests.unit.commands.test_redact_many import private_key
@@ -239,13 +239,9 @@ def test_ctrl_c_purges_sums_up_and_says_130(folder: Path, tmp_path: Path) -> Non
 
 def test_a_second_batch_into_one_folder_is_refused(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    process = subprocess.Popen(command(folder, "-o", out, "--jobs", "1", "--quiet"))
-    try:
-        assert eventually(lambda: (out / STAGING).exists(), 60)
+    with Place(out, None):
         second = subprocess.run(command(folder, "-o", out), capture_output=True, text=True, check=False)
-    finally:
-        process.wait(120)
-    assert (second.returncode, second.stdout) == (2, "")
-    assert second.stderr == f"facegate: Another batch is writing into {out}.\n"
-    assert process.returncode == 0
-    assert len(check_named(out)) == NUMBER
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr == f"facegate: Another batch is writing into {out}.\n"
+        assert list((out / STAGING).iterdir()) == [], "what the first is writing is left alone"
+    assert list(out.iterdir()) == []
