@@ -82,9 +82,14 @@ def _told(file: BinaryIO, head: bytes, size: int) -> tuple[Container, int]:
         file.seek(max(0, size - 64))
         # The trailer may be followed by filling.
         return "gif", size if b";" in file.read(64) else size + 1
-    if size >= _PACKET and all(head[at] == 0x47 for at in range(0, min(len(head), 5 * _PACKET), _PACKET)):
+    if any(_synchronous(head[at:]) for at in range(_PACKET)):
         return "ts", size
     raise Refusal("video.unsupported")
+
+
+def _synchronous(data: bytes) -> bool:
+    """Whether packets of MPEG-TS begin here; a recording may begin in the middle of one."""
+    return len(data) >= 5 * _PACKET and data[: 5 * _PACKET : _PACKET] == b"G" * 5
 
 
 def _iso(file: BinaryIO, head: bytes, size: int) -> tuple[Container, int]:

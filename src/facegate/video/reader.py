@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -55,7 +56,7 @@ class Reader:
         container: FFmpeg's.
         video: the track that is decoded.
         time_base: of `video`, seconds.
-        rate: frames per second, on average, as the header tells.
+        rate: frames per second, on average, as the header tells; 25 when what it tells cannot be.
         duration: seconds, as the header tells; or None.
         frames: as the header tells; or None.
         lost: frames and packets left out so far; 0 without `salvage`.
@@ -96,13 +97,15 @@ class Reader:
         self.time_base = Fraction(self.video.time_base or 0)
         if not self.time_base:
             raise Refusal("video.damaged")
-        self.rate = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
         self.frames = self.video.frames or None
         whole, own = self.container.duration, self.video.duration
         lengths = [float(own * self.time_base)] if own else []
         lengths += [whole / av.time_base] if whole else []
         self.duration = max(lengths, default=None)
-        check_claims(self.duration, self.frames, float(self.rate), size, self._limits)
+        # Browsers' recorders write WebM whose "rate" is that of its clock, 1000.
+        told = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
+        self.rate = told if told <= self._limits.rate else _DEFAULT_RATE
+        check_claims(self.duration, self.frames, size, self._limits)
         context.thread_count = threads
         # Frames in parallel, where the codec allows it. One thread decodes without any.
         context.thread_type = "AUTO" if threads > 1 else "NONE"
@@ -110,7 +113,7 @@ class Reader:
         context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._meter = Meter(self._limits, self.time_base)
         self._interlaced = False
-        self._keyed = False
+        self._key_pts: float | None = None
         self._expected: set[int] = set()
         # AVI has slots, not time stamps: the first frame that comes out is shown in the first slot that is not empty.
         self._slots: deque[int] | None = deque() if self.container.format.name == "avi" else None
@@ -210,8 +213,7 @@ class Reader:
         if packet is not None:
             self._meter.sent(packet)
             # What is before the first key frame leans on what is not there, and no player shows it.
-            self._keyed = self._keyed or packet.is_keyframe
-            if not self._keyed:
+            if self._leads(packet):
                 return
             if packet.is_corrupt:
                 self._damaged()
@@ -229,6 +231,16 @@ class Reader:
                 self._damaged()
                 continue
             yield self._stamped(frame)
+
+    def _leads(self, packet: Packet) -> bool:
+        """Whether a packet stands before the first key frame, in the file or, for H.264, in time."""
+        if self._key_pts is None:
+            if not packet.is_keyframe:
+                return True
+            self._key_pts = -math.inf if packet.pts is None else packet.pts
+        if self.video.codec_context.name != "h264" or packet.pts is None:
+            return False
+        return packet.pts < self._key_pts
 
     def _expect(self, packet: Packet) -> None:
         if self._slots is not None and packet.dts is not None:

@@ -22,6 +22,7 @@ from facegate.video.hdr import hdr_options
 from facegate.video.info import Packet, TrackInfo
 from facegate.video.source import VideoSource
 
+_BOTTOM_FIRST = {3, 4}  # AV_FIELD_BB, AV_FIELD_TB: the bottom field is shown first
 _INTERLACED = 1 << 18  # AV_CODEC_FLAG_INTERLACED_DCT
 _BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT
 _BITEXACT_FORMAT = 0x400  # AVFMT_FLAG_BITEXACT
@@ -179,8 +180,13 @@ class VideoSink:
         if look.interlaced:
             context.field_order = look.field_order
             # The others have no coding for fields; x265's is experimental.
-            context.flags |= _INTERLACED if self.plan.codec == "h264" else 0
+            context.flags |= _INTERLACED if self.plan.codec in {"h264", "prores"} else 0
         context.options = self.plan.options | hdr_options(self.plan, look)
+        if look.interlaced and self.plan.codec == "h264":
+            # Said in so many words: left to the frames, an upload of bottom fields first came out as top fields first.
+            order = "bff=1" if look.field_order in _BOTTOM_FIRST else "tff=1"
+            params = context.options.get("x264-params")
+            context.options["x264-params"] = f"{params}:{order}" if params else order
         if look.chroma_location is not None:
             context.options["chroma_sample_location"] = look.chroma_location
         if look.matrix is not None and self.plan.container not in TURNED:

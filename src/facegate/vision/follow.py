@@ -104,7 +104,7 @@ class Follower:
     def flush(self) -> list[Covered]:
         """No frame follows: the frames that are still held."""
         if self._held and not self._held[-1].key:
-            self._key(self._held[-1])
+            self._key(self._held[-1], everywhere=True)
         return self._final(self._next)
 
     def _final(self, behind: int) -> list[Covered]:

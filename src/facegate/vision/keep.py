@@ -22,16 +22,14 @@ from facegate.vision.trails import Held
 
 # The chosen box and a track's are one face from this overlap on, and nobody's if another track has half as much of it.
 _CHOSEN_IOU = 0.3
-# A face this near, as a share of the smaller box that overlaps once both are grown by `_NEAR`, may be taken for the other.
+# A face this near may be taken for the other: share of the smaller box that overlaps once both are grown by `_NEAR`.
 _APART_IOS, _NEAR = 0.02, 0.15
-# Correlation of two small pictures of a face: what a frame has with the last ones that were sure (one person in one shot:
-# 0.8 and more), what it takes to be the subject again, and by how much it must exceed everyone else's.
+# Correlation of two small pictures of a face: what a frame has with those that were sure (one person in one shot: 0.8
+# and more), what it takes to be the subject again, and by how much it must exceed everyone else's.
 _STILL, _AGAIN, _AHEAD = 0.6, 0.75, 0.12
 _FRAMES = 3  # in a row, to be sure again
-_SIDE, _FACE = (
-    24,
-    26.0,
-)  # of the small picture, and of the face's box in it, pixels: what surrounds a face may be anyone's
+# Side of the small picture and size of the face's box in it, pixels: what surrounds a face may be anyone's.
+_SIDE, _FACE = 24, 26.0
 
 
 @dataclass(slots=True)

@@ -140,7 +140,7 @@ def _within_tile(frame: av.VideoFrame) -> int:
 def finer(frame: av.VideoFrame, scales: tuple[int, ...]) -> list[int]:
     """The scales that show more than the whole frame in one tile does, and no more than there is."""
     longer, coarse = max(frame.width, frame.height), _within_tile(frame)
-    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.1 * coarse})
+    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.3 * coarse})
 
 
 def tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:

@@ -47,7 +47,7 @@ def test_a_picture_out_of_bounds(width: int, height: int, code: str):
 
 def test_what_a_header_does_not_say_is_no_reason_to_refuse():
     """`Meter` will see."""
-    check_claims(None, None, 25.0, 1 << 30, VideoLimits())
+    check_claims(None, None, 1 << 30, VideoLimits())
 
 
 def test_packets_that_lead_nowhere_end():

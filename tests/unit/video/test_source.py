@@ -15,7 +15,7 @@ from facegate.policy import VideoLimits
 from facegate.video.source import VideoSource
 from fixtures.videos.kinds import gif, webp
 from fixtures.videos.write import Audio, Video, write
-from tests.unit.video.through import ReadSeek, case
+from tests.unit.video.through import ReadSeek, case, result
 
 _SEEKABLE = [
     "mp4-h264-aac",
@@ -134,6 +134,15 @@ def test_the_rotation_is_told_clockwise(turned: int):
     """As degrees that a player turns the picture by; FFmpeg counts the other way."""
     data = write("mp4", Video(rotation=-turned, frames=2))
     assert VideoSource(ReadSeek(data), VideoLimits()).info.rotation == turned
+
+
+@pytest.mark.parametrize("name", ["mp4-chroma-topleft", "mkv-hevc-chroma-topleft"])
+def test_the_place_of_chroma_comes_through(name: str):
+    """And is not taken from "top first", which FFmpeg says of fields."""
+    found = result(name)
+    for data in (found.data, found.output):
+        assert VideoSource(ReadSeek(data), VideoLimits()).look.chroma_location == "topleft"
+    assert VideoSource(ReadSeek(case("mp4-interlaced").make()), VideoLimits()).look.chroma_location in {None, "left"}
 
 
 def test_nothing_else_is_loaded_once_everything_is(tmp_path: Path):
