@@ -17,7 +17,6 @@ import facegate
 from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
-
 # Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; all
 # others run beside them.
 _OF_THE_HOST = ("deploy", "fault", "leak", "sandbox", "unit/audit", "unit/test_pytest_plugin.py", "unit/test_cli.py")
