@@ -25,6 +25,10 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
         "The picture's samples have no defined range of brightness (float, 32 bit) or an unknown meaning: "
         "save it as grey, RGB or CMYK with 8 or 16 bits.",
     ),
+    "format.pixels": (
+        UnsupportedFormatError,
+        "The video's pixel format is one that facegate cannot redact in: convert it to 8 or 10 bit YUV or RGB.",
+    ),
     "format.compression": (
         UnsupportedFormatError,
         "The picture is compressed in a way that facegate does not read: save it with LZW, Deflate or none.",
@@ -46,6 +50,10 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "redact.boxes": (AnalysisError, "Boxes to redact must be an (N, 4) float array, xyxy, in pixels."),
     "redact.style": (AnalysisError, "The style of redaction must be solid, pixelate or blur."),
     "redact.shape": (AnalysisError, "The shape of redaction must be box or ellipse."),
+    "redact.outlines": (
+        AnalysisError,
+        "Outlines to redact must be (K, 2) float arrays of one point or more, x and y, in pixels.",
+    ),
     "redact.margin": (AnalysisError, "The margin of redaction must be a number from 0 to 8."),
     "output.shape": (ShapeError, "Pixels must be (H, W), (H, W, 3) or (H, W, 4) uint8, not empty."),
     "output.format": (OutputError, "The output's format must be jpeg, png or webp."),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facegate.codes import Refusal
 from facegate.redact import kernels
-from facegate.redact.regions import Region, regions
+from facegate.redact.regions import regions
 
 Style = Literal["solid", "pixelate", "blur"]
 Shape = Literal["box", "ellipse"]
@@ -49,33 +49,56 @@ def redact(
     Raises:
         Refusal: redact.boxes, redact.style, redact.shape, redact.margin or output.shape; nothing was changed then.
     """
-    if style not in get_args(Style):
-        raise Refusal("redact.style")
-    if shape not in get_args(Shape):
-        raise Refusal("redact.shape")
+    check_wish(style, shape)
     _check(rgb, alpha)
     for region in regions(boxes, *rgb.shape[:2], margin=margin):
         mask = region.ellipse() if shape == "ellipse" else None
-        apply(region.window(rgb), mask, region, style=style)
+        apply(region.window(rgb), mask, style=style, side=region.side)
         if alpha is not None:
             kernels.solid(region.window(alpha), mask, value=255)
 
 
-def apply(window: kernels.Window, mask: kernels.Mask | None, region: Region, *, style: Style) -> None:
+def check_wish(style: object, shape: object) -> None:
+    """Nothing.
+
+    Raises:
+        Refusal: redact.style or redact.shape.
+    """
+    if style not in get_args(Style):
+        raise Refusal("redact.style")
+    if shape not in get_args(Shape):
+        raise Refusal("redact.shape")
+
+
+def apply(
+    window: kernels.Window,
+    mask: kernels.Mask | None,
+    *,
+    style: Style,
+    side: int,
+    down: int = 1,
+    across: int = 1,
+    grey: int = kernels.GREY,
+) -> None:
     """Redact one window with the strength that its region's size asks for.
 
     Args:
-        window: (h, w) or (h, w, C) uint8, changed in place.
+        window: (h, w) or (h, w, C) uint8 or uint16, changed in place.
         mask: (h, w) uint8 of 0 and 255, or None.
-        region: where the window lies, in the window's own scale.
         style: how.
+        side: longer side of the region, pixels.
+        down: rows of pixels that a sample of the window stands for, 1 or 2.
+        across: columns, likewise.
+        grey: the middle of the window's range.
     """
     if style == "solid":
-        kernels.solid(window, mask)
+        kernels.solid(window, mask, value=grey)
     elif style == "pixelate":
-        kernels.pixelate(window, mask, block=_even(-(-region.side // BLOCKS)))
+        block = _even(-(-side // BLOCKS))
+        kernels.pixelate(window, mask, block=(block // down, block // across), grey=grey)
     else:
-        kernels.blur(window, mask, width=max(3, region.side // 3))
+        width = max(3, side // 3)
+        kernels.blur(window, mask, width=(max(3, width // down), max(3, width // across)), grey=grey)
 
 
 def _even(size: int) -> int:

@@ -41,17 +41,39 @@ class Region:
 
         From spans per row: `cv2.ellipse` rounds centre and axes, and loses up to a pixel at the rim.
         """
-        left, top, right, bottom = self.box
-        half_width, half_height = max((right - left) / 2, 0.5), max((bottom - top) / 2, 0.5)
-        centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
         rows = np.arange(self.y0, self.y1, dtype=np.float64)
-        # Where the ellipse is widest within the row, which covers [row, row + 1].
-        off = np.maximum(0.0, np.maximum(rows - centre_y, centre_y - rows - 1)) / half_height
-        reach = half_width * np.sqrt(np.maximum(0.0, 1.0 - off * off))
+        first, behind = (edge[:, None] for edge in ellipse_spans(rows, *self.box))
         columns = np.arange(self.x0, self.x1)
-        first, behind = np.floor(centre_x - reach)[:, None], np.ceil(centre_x + reach)[:, None]
-        inside = (columns >= first) & (columns < behind) & (off <= 1.0)[:, None]
+        inside = (columns >= first) & (columns < behind)
         return inside.view(np.uint8) * np.uint8(255)
+
+
+def ellipse_spans(
+    rows: NDArray[np.float64],
+    left: NDArray[np.float64] | float,
+    top: NDArray[np.float64] | float,
+    right: NDArray[np.float64] | float,
+    bottom: NDArray[np.float64] | float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First column that the ellipse inside a box touches, and the one behind the last, for each row.
+
+    Args:
+        rows: (R,) whole numbers; several boxes' rows may follow one another.
+        left: of the box; or (R,): of the box of each row. So are the next three.
+        top: an ellipse is at least one pixel wide and high.
+        right: pixels, as all.
+        bottom: below `top`.
+
+    Returns:
+        Two (R,); equal where the row is not touched. Not clipped.
+    """
+    half_width, half_height = np.maximum((right - left) / 2, 0.5), np.maximum((bottom - top) / 2, 0.5)
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
+    # Where the ellipse is widest within the row, which covers [row, row + 1].
+    off = np.maximum(0.0, np.maximum(rows - centre_y, centre_y - rows - 1)) / half_height
+    reach = half_width * np.sqrt(np.maximum(0.0, 1.0 - off * off))
+    first = np.floor(centre_x - reach)
+    return first, np.where(off <= 1.0, np.ceil(centre_x + reach), first)
 
 
 def regions(boxes: NDArray[Any], height: int, width: int, *, margin: float) -> list[Region]:
