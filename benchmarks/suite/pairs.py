@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -172,8 +172,6 @@ def measure(pair: Pair) -> Result:
     )
 
 
-Source = Callable[["Profile"], Iterator[Pair]]
-
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -182,15 +180,15 @@ class Profile:
     Attributes:
         name: ``short``, for the gate, or ``full``.
         rounds: of each pair.
-        video_wh: size of the clip that is decoded and redacted from end to end.
-        video_frames: length of that clip.
+        clip: name of the clip that is decoded and redacted from end to end.
+        frames: of it, at most.
         profiles: of redaction that are measured from end to end.
         peers: whether pairs that need another environment are measured too.
     """
 
     name: str
     rounds: int
-    video_wh: tuple[int, int]
-    video_frames: int
+    clip: str
+    frames: int
     profiles: tuple[str, ...]
     peers: bool = False

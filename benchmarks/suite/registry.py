@@ -13,8 +13,8 @@ GROUPS: Final = ("kernels", "detection", "mesh", "decode", "lifecycle", "endtoen
 
 PROFILES: Final = {
     # For the gate: less work, but never fewer rounds than a median needs.
-    "short": Profile("short", LEAST_ROUNDS, (1280, 720), 45, ("fast", "balanced")),
-    "full": Profile("full", 9, (1920, 1080), 300, ("fast", "balanced", "thorough")),
+    "short": Profile("short", LEAST_ROUNDS, "varied_1", 45, ("fast", "balanced")),
+    "full": Profile("full", 9, "bench_10s", 300, ("fast", "balanced", "thorough")),
 }
 
 
