@@ -9,26 +9,33 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from facegate.faces import Face, FaceSet
+    from facegate.frames import Frames
     from facegate.gate import Gate
-    from facegate.media import ImageUpload, Output, RedactedImage
-    from facegate.policy import MediaLimits, Policy
+    from facegate.media import ImageUpload, Output, RedactedImage, RedactedVideo, VideoUpload
+    from facegate.policy import MediaLimits, Policy, VideoLimits
     from facegate.receipt import Receipt, Signer, verify
     from facegate.receipt.ledger import Ledger, verify_ledger
     from facegate.request import Request
+    from facegate.streaming import Progress
 
 __all__ = [
     "Face",
     "FaceSet",
+    "Frames",
     "Gate",
     "ImageUpload",
     "Ledger",
     "MediaLimits",
     "Output",
     "Policy",
+    "Progress",
     "Receipt",
     "RedactedImage",
+    "RedactedVideo",
     "Request",
     "Signer",
+    "VideoLimits",
+    "VideoUpload",
     "verify",
     "verify_ledger",
 ]
@@ -36,16 +43,21 @@ __all__ = [
 _HOME = {
     "Face": "faces",
     "FaceSet": "faces",
+    "Frames": "frames",
     "Gate": "gate",
     "ImageUpload": "media",
     "Ledger": "receipt.ledger",
     "MediaLimits": "policy",
     "Output": "media",
     "Policy": "policy",
+    "Progress": "streaming",
     "Receipt": "receipt",
     "RedactedImage": "media",
+    "RedactedVideo": "media",
     "Request": "request",
     "Signer": "receipt",
+    "VideoLimits": "policy",
+    "VideoUpload": "media",
     "verify": "receipt",
     "verify_ledger": "receipt.ledger",
 }

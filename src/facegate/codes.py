@@ -61,6 +61,31 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "output.side": (OutputError, "The picture is too large for the output's format; png takes any size."),
     "output.room": (OutputError, "The output is larger than the room that was made for it."),
     "output.failed": (OutputError, "The output could not be encoded."),
+    "video.idle": (AnalysisError, "No video of this request is being read."),
+    "video.busy": (AnalysisError, "A video of this request is being read: finish that, or close its frames, first."),
+    "video.changed": (DecodeError, "The upload's file became shorter while it was read."),
+    "video.output_bytes": (LimitExceededError, "The output has more bytes than the policy's limits allow."),
+    "video.unsupported": (
+        UnsupportedFormatError,
+        "The upload is no MP4, MOV, MKV, WebM, AVI, MPEG-TS, GIF or animated WebP video.",
+    ),
+    "video.codec": (UnsupportedFormatError, "The video is coded in a way that facegate does not read."),
+    "video.none": (UnsupportedFormatError, "The upload has no video track."),
+    "video.changes": (
+        UnsupportedFormatError,
+        "The video's picture changes its size in the middle, which facegate does not follow.",
+    ),
+    "video.empty": (DecodeError, "The video has no frame that can be shown."),
+    "video.damaged": (DecodeError, "The video is damaged: part of it does not decode."),
+    "video.truncated": (DecodeError, "The video ends before its own header says."),
+    "limit.duration": (LimitExceededError, "The video is longer than the policy's limits allow."),
+    "limit.frames": (LimitExceededError, "The video has more frames than the policy's limits allow."),
+    "limit.rate": (LimitExceededError, "The video has more frames per second than the policy's limits allow."),
+    "limit.bit_rate": (LimitExceededError, "The video has more bits per second than the policy's limits allow."),
+    "limit.tracks": (LimitExceededError, "The video has more tracks than the policy's limits allow."),
+    "output.container": (OutputError, "The output's container must be mp4, mov, mkv, webm, avi, gif or webp."),
+    "output.codec": (OutputError, "The output's codec is unknown, or its container or picture size cannot have it."),
+    "output.preset": (OutputError, "The output's preset must be one of x264's, from ultrafast to veryslow."),
 }
 
 

@@ -115,11 +115,29 @@ class Custody:
             self.end(Ending(_outcome_of(error), type(error).__name__))
             raise
 
+    @property
+    def timeout(self) -> float:
+        """Longest time for one command, seconds."""
+        return self._timeout
+
     def call(
-        self, command: dict[str, Any], sources: Sequence[AnyRegion] = (), targets: Sequence[AnyRegion] = ()
+        self,
+        command: dict[str, Any],
+        sources: Sequence[AnyRegion] = (),
+        targets: Sequence[AnyRegion] = (),
+        files: Sequence[int | AnyRegion] = (),
     ) -> dict[str, Any]:
-        """Have the child carry out a command on regions that it reads and others that it writes; inside `working`."""
-        return self._child.call(command, sources, targets, timeout=self._timeout, request_id=self.request_id)
+        """Have the child carry out a command on regions that it reads and others that it writes; inside `working`.
+
+        Args:
+            command: ``do`` names it.
+            sources: regions that the child reads.
+            targets: regions that it writes to.
+            files: descriptors open for reading only, or sealed regions, that it reads piece by piece.
+        """
+        return self._child.call(
+            command, sources, targets, files=files, timeout=self._timeout, request_id=self.request_id
+        )
 
     def hold(self, region: AnyRegion, used: int | None = None) -> AnyRegion:
         """Take over a region, to be wiped at purge at the latest; only inside `working`.

@@ -127,7 +127,8 @@ class Gate:
             if request_id in self._used:
                 raise RequestReusedError("The request ID was used before.", request_id=request_id)
             self._used.add(request_id)
-        return Request(request_id, purpose, self.policy.limits, partial(self._begin, life))
+        policy = self.policy
+        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life))
 
     @property
     def closed(self) -> bool:

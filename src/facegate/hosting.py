@@ -35,6 +35,7 @@ class Server(Protocol):
         *,
         timeout: float,
         request_id: str,
+        files: Sequence[int | AnyRegion] = (),
     ) -> dict[str, Any]:
         """Carry out one command; see `facegate.sandbox.child.Child.call`."""
 

@@ -6,6 +6,7 @@ wiped. Everything that needs a process of its own is missing: see `docs/levels.m
 
 from __future__ import annotations
 
+import os
 import threading
 import traceback
 from collections.abc import Sequence
@@ -77,6 +78,7 @@ class InlineServer:
         *,
         timeout: float,  # noqa: ARG002 - nobody could end it
         request_id: str,
+        files: Sequence[int | AnyRegion] = (),
     ) -> dict[str, Any]:
         """Carry out one command in the calling thread.
 
@@ -88,7 +90,8 @@ class InlineServer:
             if self._killed:
                 raise RequestClosedError("The request is over.", request_id=request_id)
             try:
-                return self._bench.perform(command, [region.buffer() for region in (*sources, *targets)])
+                shared = [region.buffer() for region in (*sources, *targets)]
+                return self._bench.perform(command, shared, *map(_given, files))
             except Exception as error:  # noqa: BLE001 - as a child would die of it
                 failure = _failure(error, request_id)
                 # The frames hold views of regions that are about to be unmapped.
@@ -108,6 +111,13 @@ class InlineServer:
                 self._bench.begin(memoryview(b""))
                 self.end = END
         return self.end
+
+
+def _given(file: int | AnyRegion) -> int | memoryview:
+    """What a child would get: a descriptor of its own, or, where regions have none, their memory."""
+    if isinstance(file, int):
+        return os.dup(file)
+    return os.dup(file.fd) if LINUX else file.buffer()
 
 
 def _failure(error: Exception, request_id: str) -> FacegateError:

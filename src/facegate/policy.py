@@ -41,12 +41,45 @@ class MediaLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VideoLimits:
+    """Bounds on one video: held against its header before a frame is decoded, and again while it is decoded.
+
+    Attributes:
+        bytes: size of the encoded upload, and of what is made of it.
+        duration: seconds.
+        frames: of the track that is redacted.
+        pixels: width times height of one frame.
+        side: longer side, pixels.
+        rate: frames per second.
+        bit_rate: bits per second.
+        tracks: of any kind.
+    """
+
+    bytes: int = 4096 * MIB
+    duration: float = 600.0
+    frames: int = 36_000
+    pixels: int = 9_500_000
+    side: int = 4_096
+    rate: float = 240.0
+    bit_rate: float = 400e6
+    tracks: int = 32
+
+    def __post_init__(self) -> None:
+        _positive("video", **self.as_dict())
+
+    def as_dict(self) -> dict[str, float]:
+        """The limits by name, as the child gets them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The rules of one gate; immutable, and identified on every receipt by `digest`.
 
     Attributes:
         purposes: what a request may be opened for.
-        limits: bounds on uploads.
+        limits: bounds on pictures.
+        video: bounds on videos.
         ttl: longest life of a request, seconds; it is purged when that is over.
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
@@ -63,6 +96,7 @@ class Policy:
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
     limits: MediaLimits = field(default_factory=MediaLimits)
+    video: VideoLimits = field(default_factory=VideoLimits)
     ttl: float = 300.0
     operation_timeout: float = 30.0
     spares: int = 2
@@ -105,7 +139,8 @@ class Policy:
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        plain |= {"purposes": sorted(self.purposes), "limits": self.limits.as_dict(), "waivers": dict(self.waivers)}
+        plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
+        plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

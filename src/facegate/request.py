@@ -9,34 +9,44 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facegate import videos
 from facegate.aio import AsyncRequest
 from facegate.arguments import Subject, checked_pixels, checked_subject, whole, word
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
 from facegate.faces import Face, FaceSet
-from facegate.media import ImageUpload, Output, Picture, RedactedImage, Source, stage
+from facegate.frames import Frames
+from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
+from facegate.media import ImageUpload, Media, Output, Picture, RedactedImage, RedactedVideo, VideoUpload
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.regions import new_region
-from facegate.policy import MediaLimits
+from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
+from facegate.targets import To, target_for
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
 
 T = TypeVar("T")
 
+MEDIA = ("auto", "image", "video")
 READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
 FORMATS = ("jpeg", "png", "webp")
 STYLES = ("solid", "pixelate", "blur")
 SHAPES = ("box", "ellipse")
+
+Style: TypeAlias = Literal["solid", "pixelate", "blur"]
+Shape: TypeAlias = Literal["box", "ellipse"]
+Profile: TypeAlias = Literal["fast", "balanced", "thorough"]
+Container: TypeAlias = Literal["mp4", "mov", "mkv", "webm", "avi", "gif", "webp"]
 
 
 class Request:
@@ -55,7 +65,14 @@ class Request:
     Does not protect against: copies that the worker makes inside `expose`, the generated output itself.
     """
 
-    def __init__(self, request_id: str, purpose: str, limits: MediaLimits, begin: Callable[[Request], Custody]) -> None:
+    def __init__(
+        self,
+        request_id: str,
+        purpose: str,
+        limits: MediaLimits,
+        video_limits: VideoLimits,
+        begin: Callable[[Request], Custody],
+    ) -> None:
         self.request_id = request_id
         self.purpose = purpose
         # Durations come from the clock that nobody sets, so that a request never closes before it opens.
@@ -64,9 +81,11 @@ class Request:
         self.receipt: Receipt | None = None
         self.purge_error: PurgeError | None = None
         self._limits = limits
+        self._video_limits = video_limits
         self._begin = begin
         self._custody: Custody | None = None
         self._upload_ids = itertools.count()
+        self._plans = itertools.count()
 
     def __enter__(self) -> Self:
         self.open()
@@ -96,19 +115,50 @@ class Request:
     ) -> None:
         await AsyncRequest(self).leave(error)
 
+    @overload
+    def admit(self, source: Source, media: Literal["image"]) -> ImageUpload: ...
+
+    @overload
+    def admit(self, source: Source, media: Literal["video"]) -> VideoUpload: ...
+
+    @overload
+    def admit(self, source: Source, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
+
     @quiet
-    def admit(self, source: Source) -> ImageUpload:
-        """Hand an upload to the child, which decodes it.
+    def admit(self, source: Source, media: Literal["auto", "image", "video"] = "auto") -> ImageUpload | VideoUpload:
+        """Hand an upload to the child, which decodes a picture and looks at the header of a video.
 
         Args:
-            source: the encoded picture: bytes, a path, an open descriptor or a binary file object; the caller's still.
+            source: the encoded upload: bytes, a path, an open descriptor or a binary file object; the caller's still,
+                and read from where it stands. A video in a plain file is not copied: the child reads it, read-only, as
+                long as the request lasts, so it must not be changed meanwhile.
+            media: ``"auto"`` goes by the first bytes. An animated GIF or WebP is then a picture, its first frame; as
+                ``"video"`` it is all of them.
 
         Raises:
             UploadError: it is empty, of no known type, over a limit or damaged; the request stays open.
             OSError: it cannot be read.
         """
         custody = self._open_custody()
-        region, used = stage(source, self._limits.bytes, self.request_id, custody.check_open, custody.release)
+        if media not in MEDIA:
+            raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
+        plain = None if media == "image" else plain_file(source)
+        if plain is not None:
+            try:
+                if media == "video" or kind_of(plain.head()) == "video":
+                    return self._admit_video(custody, plain)
+            finally:
+                plain.close()
+        kind: Kind = "video" if media == "video" else "image"
+
+        def limit(head: bytes) -> int:
+            nonlocal kind
+            kind = kind_of(head) if media == "auto" else kind
+            return int(self._limits.bytes if kind == "image" else self._video_limits.bytes)
+
+        region, used = stage(source, limit, self.request_id, custody.check_open, custody.release)
+        if kind == "video":
+            return self._admit_video(custody, (region, used))
         try:
             with custody.working():
                 custody.hold(region, used)
@@ -123,9 +173,28 @@ class Request:
             custody.release(region, used)
         return ImageUpload(self, upload_id, size_wh, picture_format)
 
+    def _admit_video(self, custody: Custody, upload: PlainFile | tuple[AnyRegion, int]) -> VideoUpload:
+        upload_id = next(self._upload_ids)
+        try:
+            with custody.working():
+                if isinstance(upload, tuple):
+                    # Not released before purge: the child reads it whenever it decodes.
+                    custody.hold(*upload)
+                facts = videos.admit(custody, upload_id, upload, self._video_limits)
+        except BaseException:
+            if isinstance(upload, tuple):
+                custody.release(*upload)
+            raise
+        return VideoUpload(self, upload_id, facts)
+
     @quiet
     def analyze(
-        self, upload: ImageUpload, *, subject: Subject = "largest", scan: Literal["everyone", "large"] = "everyone"
+        self,
+        upload: ImageUpload | VideoUpload,
+        *,
+        subject: Subject = "largest",
+        scan: Literal["everyone", "large"] = "everyone",
+        at: float = 0.0,
     ) -> FaceSet:
         """Find the faces and mesh the subject, and the subject alone.
 
@@ -135,6 +204,8 @@ class Request:
                 lies on the face; or ``"none"`` (or None) to find boxes only.
             scan: ``"everyone"`` finds faces from 24 pixels up. ``"large"`` takes a single coarse look, some times
                 faster, for one large subject; small faces are missed, and `redact` finds them by a scan of its own.
+            at: of a video, the second in its own time whose frame is looked at. `redact` follows the face that it is
+                told to keep from there, in both directions.
 
         Raises:
             AnalysisError: there is no face with that index or at that point. An empty picture is no error: the set is
@@ -145,42 +216,102 @@ class Request:
         wish = checked_subject(subject)
         if scan not in SCANS:
             raise AnalysisError("scan must be 'everyone' or 'large'.")
+        video = isinstance(upload, VideoUpload)
+        if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 <= at < float("inf") or (at and not video):
+            raise AnalysisError("at must be a time in a video, in seconds.")
         with custody.working():
             analysis = custody.begin_analysis()
             command = {"do": "analyze", "upload": upload.upload_id, "subject": wish, "scan": scan}
+            if video:
+                command |= {"do": "video.analyze", "at": float(at)}
             answer = custody.call(command)
             count = checked_count(answer.get("faces"))
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
         return FaceSet(self, upload.upload_id, analysis, count, index)
 
-    @quiet
+    @overload
     def redact(
         self,
         upload: ImageUpload,
         *,
         keep: Face | None = None,
-        style: Literal["solid", "pixelate", "blur"] = "solid",
-        shape: Literal["box", "ellipse"] = "ellipse",
+        style: Style = "solid",
+        shape: Shape = "ellipse",
         margin: float = 0.25,
-    ) -> RedactedImage:
+    ) -> RedactedImage: ...
+
+    @overload
+    def redact(
+        self,
+        upload: VideoUpload,
+        *,
+        keep: Face | None = None,
+        style: Style = "solid",
+        shape: Shape = "ellipse",
+        margin: float | None = None,
+        profile: Profile = "balanced",
+    ) -> RedactedVideo: ...
+
+    @quiet
+    def redact(
+        self,
+        upload: ImageUpload | VideoUpload,
+        *,
+        keep: Face | None = None,
+        style: Style = "solid",
+        shape: Shape = "ellipse",
+        margin: float | None = None,
+        profile: Profile | None = None,
+    ) -> RedactedImage | RedactedVideo:
         """Cover every face but one, or everyone.
+
+        A picture is covered now. For a video this settles what to do; `finish` and `frames` do it.
 
         Args:
             upload: of this request.
-            keep: the face to leave; None covers all.
+            keep: the face to leave; None covers all. In a video it is followed, and where it is not certain which face
+                it is, all are covered.
             style: ``"solid"`` leaves nothing to reverse; ``"pixelate"`` and ``"blur"`` leave something.
             shape: of the covered area.
-            margin: how far the area reaches past the face's box, as a share of the box's side, 0 to 2.
+            margin: how far the area reaches past the face's box, as a share of the box's side, 0 to 2. By default 0.25
+                in a picture; in a video the profile decides, and this comes on top of it.
+            profile: of a video only: ``"fast"``, ``"balanced"`` or ``"thorough"``; how closely faces are looked for.
 
         Raises:
             AnalysisError: an argument is not one of the above, or `keep` is of another analysis.
         """
         custody = self._open_custody()
         self._check_mine(upload)
+        command = self._redaction(custody, upload, keep=keep, style=style, shape=shape, margin=margin, profile=profile)
+        with custody.working():
+            custody.call(command)
+        if isinstance(upload, VideoUpload):
+            return RedactedVideo(self, upload.upload_id, upload.facts, command["plan"])
+        return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
+
+    def _redaction(
+        self,
+        custody: Custody,
+        upload: Media,
+        *,
+        keep: Face | None,
+        style: str,
+        shape: str,
+        margin: float | None,
+        profile: str | None,
+    ) -> dict[str, Any]:
+        """The command for what the caller wishes to be covered."""
+        video = isinstance(upload, VideoUpload)
+        if isinstance(upload, RedactedVideo):
+            raise AnalysisError("The video is redacted already: redact the upload once more instead.")
         if style not in STYLES or shape not in SHAPES:
             raise AnalysisError(f"style must be one of {', '.join(STYLES)}; shape one of {', '.join(SHAPES)}.")
+        if margin is None:
+            margin = 0.0 if video else 0.25
         if not 0 <= margin <= 2:
             raise AnalysisError("margin must be a number from 0 to 2.")
+        if profile is not None and (not video or profile not in videos.PROFILES):
+            raise AnalysisError(f"profile is for a video, and one of {', '.join(videos.PROFILES)}.")
         if keep is not None and (
             not keep.faces.belongs_to(self)
             or keep.faces.upload_id != upload.upload_id
@@ -189,40 +320,133 @@ class Request:
             raise AnalysisError(
                 "keep must be a face of the latest analysis of this upload.", request_id=self.request_id
             )
-        with custody.working():
-            custody.call(
-                {
-                    "do": "redact",
-                    "upload": upload.upload_id,
-                    "keep": None if keep is None else keep.index,
-                    "style": style,
-                    "shape": shape,
-                    "margin": float(margin),
-                }
-            )
-        return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
+        command = {
+            "do": "redact",
+            "upload": upload.upload_id,
+            "keep": None if keep is None else keep.index,
+            "style": style,
+            "shape": shape,
+            "margin": float(margin),
+        }
+        if video:
+            command |= {"do": "video.redact", "plan": next(self._plans), "profile": profile or "balanced"}
+        return command
 
     @quiet
+    def frames(
+        self,
+        video: VideoUpload,
+        *,
+        redacted: bool = True,
+        keep: Face | None = None,
+        style: Style = "solid",
+        shape: Shape = "ellipse",
+        margin: float | None = None,
+        profile: Profile | None = None,
+    ) -> Frames:
+        """The frames of a video for a worker that wants arrays, redacted unless asked otherwise; nothing is purged.
+
+        Args:
+            video: of this request: an upload, for which the other arguments are as for `redact`, or what `redact` gave.
+            redacted: False for the frames as they came in.
+            keep: see `redact`, as all that follow.
+            style: of what covers.
+            shape: of the covered area.
+            margin: on top of the profile's.
+            profile: how closely faces are looked for.
+
+        Returns:
+            An iterator of (H, W, 3) uint8 arrays, RGB, upright, read-only; each reads zeros when the next one comes.
+            One at a time runs in a request.
+
+        Raises:
+            AnalysisError: an argument is none of these.
+        """
+        custody = self._open_custody()
+        self._check_mine(video)
+        if not isinstance(video, VideoUpload):
+            raise AnalysisError("frames takes a video; a picture's pixels are in its expose.")
+        wishes = {"keep": keep, "style": style, "shape": shape, "margin": margin, "profile": profile}
+        plain = (keep, style, shape, margin, profile) == (None, "solid", "ellipse", None, None)
+        if (isinstance(video, RedactedVideo) or not redacted) and not plain:
+            raise AnalysisError("What to cover is settled by redact, or nothing is covered: leave the arguments out.")
+        if not redacted:
+            plan = None
+        elif isinstance(video, RedactedVideo):
+            plan = video.plan
+        else:
+            plan = self.redact(video, **wishes).plan  # type: ignore[arg-type]
+        return Frames(custody, {"do": "video.frames", "upload": video.upload_id, "plan": plan}, video.size_wh)
+
+    @overload
     def finish(
         self,
         pixels: NDArray[np.uint8] | Picture,
         *,
-        format: Literal["jpeg", "png", "webp"] = "png",
+        format: Literal["jpeg", "png", "webp"] | None = None,
         quality: int | None = None,
+    ) -> Output: ...
+
+    @overload
+    def finish(
+        self,
+        pixels: RedactedVideo,
+        *,
+        format: Container | None = None,
+        codec: str | None = None,
+        preset: str | None = None,
+        quality: int | None = None,
+        to: To = None,
+        progress: videos.Told | None = None,
+    ) -> Output: ...
+
+    @overload
+    def finish(
+        self, pixels: RedactedImage | RedactedVideo, *, format: str | None = None, quality: int | None = None
+    ) -> Output: ...
+
+    @quiet
+    def finish(
+        self,
+        pixels: NDArray[np.uint8] | Picture | RedactedVideo,
+        *,
+        format: str | None = None,
+        codec: str | None = None,
+        preset: str | None = None,
+        quality: int | None = None,
+        to: To = None,
+        progress: videos.Told | None = None,
     ) -> Output:
         """Encode the output without metadata, then purge the request.
 
         Args:
-            pixels: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA uint8, read and not kept; or a redacted or admitted picture.
-            format: of the output; the upload's colour profile is kept where the picture is the upload's.
-            quality: 1 to 100 for ``"jpeg"`` and ``"webp"``; None is the format's usual.
+            pixels: (H, W), (H, W, 3) RGB or (H, W, 4) RGBA uint8, read and not kept; or a redacted or admitted picture;
+                or a redacted video, which is decoded, covered and encoded now.
+            format: of the output. Of a picture ``"png"``, the default, ``"jpeg"`` or ``"webp"``; the colour profile is
+                kept where the picture is the upload's. Of a video ``"mp4"``, the default, ``"mov"``, ``"mkv"``,
+                ``"webm"``, ``"avi"``, ``"gif"`` or ``"webp"``.
+            codec: of a video; None is the format's usual.
+            preset: of a video: ``"ultrafast"`` to ``"veryslow"``, speed against size; None is ``"medium"``.
+            quality: 1 to 100 for ``"jpeg"``, ``"webp"`` and a video; None is the format's usual.
+            to: of a video, where to write it: a path, whose file is there whole or not at all; a binary file object,
+                which gets it when it is whole; None keeps it in `Output.data`.
+            progress: of a video, called with a `Progress` about twice a second or more often; what it raises ends the
+                work and comes out of here.
 
         Raises:
-            OutputError: the format or quality is none of these; the request stays open.
+            OutputError: the output cannot be as asked, or written where asked; the request stays open.
             ShapeError: the array is none of these; the request stays open.
+            UploadError: a video is damaged, or over a limit, further on than its header told; the request stays open,
+                and there is no output.
             PurgeError: something was left; the output is lost on purpose.
         """
         custody = self._open_custody()
+        if isinstance(pixels, VideoUpload):
+            settings = videos.output_settings(format, codec, preset, quality)
+            return self._finish_video(custody, pixels, settings, to, progress)
+        if any(each is not None for each in (codec, preset, to, progress)):
+            raise OutputError("codec, preset, to and progress are for a video.")
+        format = "png" if format is None else format
         if format not in FORMATS:
             raise OutputError(f"format must be one of {', '.join(FORMATS)}.")
         if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
@@ -233,6 +457,24 @@ class Request:
         if self.purge_error is not None:
             raise self.purge_error
         return Output(data, format)
+
+    def _finish_video(
+        self, custody: Custody, video: VideoUpload, settings: dict[str, Any], to: To, progress: videos.Told | None
+    ) -> Output:
+        self._check_mine(video)
+        if not isinstance(video, RedactedVideo):
+            raise OutputError("A video leaves redacted only: hand over what redact gave.", request_id=self.request_id)
+        target = target_for(to)
+        start = {"do": "video.start", "upload": video.upload_id, "plan": video.plan} | settings
+        made = videos.write(custody, start, video.facts, target, self._video_limits, progress)
+        try:
+            custody.end(Ending("finished"))
+            if self.purge_error is not None:
+                raise self.purge_error
+        except BaseException:
+            target.discard()
+            raise
+        return Output(target.keep(), settings["container"], size=made.size, path=target.path, frames=made.frames)
 
     def _encode(self, custody: Custody, pixels: NDArray[np.uint8] | Picture, command: dict[str, Any]) -> bytes:
         regions: list[AnyRegion] = []
@@ -350,9 +592,11 @@ class Request:
         self._custody.check_open()
         return self._custody
 
-    def _check_mine(self, picture: Picture) -> None:
-        if not isinstance(picture, Picture) or not picture.belongs_to(self):
-            raise AnalysisError("The picture is not one that this request admitted.", request_id=self.request_id)
+    def _check_mine(self, media: Media) -> None:
+        if not isinstance(media, Media) or not media.belongs_to(self):
+            raise AnalysisError(
+                "The picture or video is not one that this request admitted.", request_id=self.request_id
+            )
 
     def __repr__(self) -> str:
         return f"Request({self.request_id!r}, purpose={self.purpose!r})"

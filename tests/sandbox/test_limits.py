@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from facegate.errors import LimitExceededError, SandboxTimeoutError
-from facegate.media import stage
+from facegate.incoming import stage
 from facegate.policy import MediaLimits, Policy
 from facegate.sandbox.budget import Budget, memory_for
 from facegate.sandbox.host import Zygote

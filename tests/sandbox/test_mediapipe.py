@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 
 from facegate.errors import ViolationError
-from facegate.media import stage
+from facegate.incoming import stage
 from facegate.sandbox.budget import MIB, Budget
 from facegate.sandbox.child import Child
 from facegate.sandbox.host import Zygote

@@ -84,7 +84,7 @@ def live(policy: Policy, requests: int, seed: int, progress: Callable[[], None] 
             gate.pool.wait_full(30)
             request = gate.open_request(f"audit-purged-{number}", purpose=_PURPOSE)
             request.open()
-            request.analyze(request.admit(data), scan="large")
+            request.analyze(request.admit(data, "image"), scan="large")
             begun = time.perf_counter()
             request.close()
             purge_ms.append((time.perf_counter() - begun) * 1e3)
@@ -104,21 +104,21 @@ def ordinary(policy: Policy, data: bytes) -> None:
     """
     with Gate(policy) as gate:
         with gate.open_request("audit-finished", purpose=_PURPOSE) as request:
-            upload = request.admit(data)
+            upload = request.admit(data, "image")
             faces = request.analyze(upload)
             if faces.subject is not None:
                 with faces.subject.expose("landmarks") as xyz, faces.expose("boxes") as boxes:
                     _ = float(xyz.max()) + float(boxes.max())
             request.finish(request.redact(upload), format="png")
         with gate.open_request("audit-abandoned", purpose=_PURPOSE) as request:
-            request.analyze(request.admit(data), scan="large")
+            request.analyze(request.admit(data, "image"), scan="large")
         with suppress(UploadError), gate.open_request("audit-refused", purpose=_PURPOSE) as request:
-            request.admit(data[: len(data) // 2])
+            request.admit(data[: len(data) // 2], "image")
 
 
 def _searched(gate: Gate, searcher: Searcher, data: bytes) -> tuple[ResidueReport, ResidueReport, bool]:
     with gate.open_request("audit-searched", purpose=_PURPOSE) as request:
-        upload = request.admit(data)
+        upload = request.admit(data, "image")
         subject = request.analyze(upload).subject
         if subject is None:
             raise RuntimeError("The drawn portrait shows nobody.")
@@ -142,7 +142,7 @@ def _strangers(gate: Gate, data: bytes) -> tuple[int, int, bool]:
         gate.open_request("audit-one", purpose=_PURPOSE) as one,
         gate.open_request("audit-other", purpose=_PURPOSE) as other,
     ):
-        mine, theirs = one.admit(data), other.admit(data)
+        mine, theirs = one.admit(data, "image"), other.admit(data, "image")
         face = one.analyze(mine).subject
         attempts = (
             lambda: other.analyze(mine),

@@ -110,6 +110,7 @@ class Child:
         *,
         timeout: float,
         request_id: str,
+        files: Sequence[int | AnyRegion] = (),
     ) -> dict[str, Any]:
         """Send one command and wait for its answer.
 
@@ -119,6 +120,8 @@ class Child:
             targets: regions that it writes to.
             timeout: seconds until it is killed.
             request_id: for errors.
+            files: what it reads piece by piece and keeps: descriptors that must be open for reading only, or sealed
+                regions.
 
         Raises:
             FacegateError: the child refused; the error is the one that its code stands for. The child lives on.
@@ -131,8 +134,9 @@ class Child:
             deadline = time.monotonic() + timeout
             try:
                 self._channel.settimeout(timeout)
-                shared = [region.fd for region in (*sources, *targets)]
-                wire.send(self._channel, command | {"sources": len(sources)}, shared)
+                shared = [each if isinstance(each, int) else each.fd for each in (*files, *sources, *targets)]
+                counts = {"sources": len(sources)} | ({"files": len(files)} if files else {})
+                wire.send(self._channel, command | counts, shared)
                 answer = self._receive(max(deadline - time.monotonic(), 0.001))
             except TimeoutError:
                 self.kill()

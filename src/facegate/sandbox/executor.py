@@ -31,8 +31,14 @@ class Workbench(Protocol):
     def begin(self, arena: memoryview) -> None:
         """Take the writable map of the arena; called once, before any command."""
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
-        """Carry out one command on what the worker shares for it; raises `Refusal` to say no."""
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview], *files: int) -> dict[str, Any]:
+        """Carry out one command on what the worker shares for it; raises `Refusal` to say no.
+
+        Args:
+            command: ``do`` names it.
+            regions: mapped; not only while the command runs, but as long as anything refers to them.
+            files: descriptors to read piece by piece, the workbench's from now on.
+        """
 
 
 def run(
@@ -80,8 +86,10 @@ def run(
             command, descriptors = wire.receive(talk)
         except EOFError:
             return 0
+        files = descriptors[: command.pop("files", 0)]
+        del descriptors[: len(files)]
         try:
-            answer = workbench.perform(command, regions(descriptors, command.pop("sources")))
+            answer = workbench.perform(command, regions(descriptors, command.pop("sources")), *files)
         except (Refusal, MemoryError) as refusal:
             answer = {"refused": refusal.code if isinstance(refusal, Refusal) else "memory"}
             forget(refusal)

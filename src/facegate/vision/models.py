@@ -7,6 +7,7 @@ import hashlib
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from facegate.errors import AnalysisError
@@ -21,7 +22,7 @@ class Model:
         version: release of the package that it was taken from.
         license: SPDX identifier.
         sha256: digest of the file, lower-case hex.
-        input: input shape, NHWC.
+        input: input shape; NHWC of a .tflite, NCHW of an .onnx.
     """
 
     name: str
@@ -37,7 +38,7 @@ def table() -> dict[str, Model]:
     text = resources.files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
     rows: dict[str, dict[str, Any]] = tomllib.loads(text)["models"]
     return {
-        name.removesuffix(".tflite"): Model(name, row["version"], row["license"], row["sha256"], tuple(row["input"]))
+        Path(name).stem: Model(name, row["version"], row["license"], row["sha256"], tuple(row["input"]))
         for name, row in rows.items()
     }
 

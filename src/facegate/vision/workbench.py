@@ -16,6 +16,7 @@ from facegate.codes import Refusal
 from facegate.memory.arena import ARENA_BYTES, MAX_FACES, slot
 from facegate.policy import MediaLimits
 from facegate.redact.image import redact
+from facegate.video.bench import Videos
 from facegate.vision import models
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
@@ -37,6 +38,7 @@ class _Upload:
     frame: Frame
     faces: Detections | None = None
     scan: str = ""
+    subject: int | None = None
     redacted: Frame | None = None
 
 
@@ -52,6 +54,7 @@ class Workbench:
     detector: Detector = field(default_factory=Detector)
     landmarker: Landmarker = field(default_factory=Landmarker)
     _uploads: dict[int, _Upload] = field(default_factory=dict)
+    _videos: Videos = field(default_factory=Videos)
     # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
     _arena: memoryview = field(default_factory=lambda: memoryview(bytearray(ARENA_BYTES)))
     _sample: bytes = b""
@@ -86,6 +89,7 @@ class Workbench:
 
     def end(self) -> None:
         """Overwrite the pixels that are held, and let go of them; where no process ends to do so."""
+        self._videos.end()
         for upload in self._uploads.values():
             for frame in (upload.frame, upload.redacted):
                 for plane in () if frame is None else (frame.rgb, frame.alpha):
@@ -93,12 +97,15 @@ class Workbench:
                         plane[...] = 0
         self._uploads.clear()
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+    def perform(
+        self, command: dict[str, Any], regions: Sequence[memoryview], *files: int | memoryview
+    ) -> dict[str, Any]:
         """Carry out one command of the worker, which is trusted; its upload is not.
 
         Args:
             command: ``do`` names it.
             regions: what the worker shares for it: what to read first, then what to write to.
+            files: of a video: what to read piece by piece as long as the request lasts.
 
         Raises:
             Refusal: the upload or the wish cannot be served.
@@ -109,8 +116,12 @@ class Workbench:
             "redact": self._redact,
             "pixels": self._pixels,
             "encode": self._encode,
+            "video.analyze": self._analyze_video,
+            "video.redact": self._plan_video,
         }
         try:
+            if command["do"] not in steps:
+                return self._videos.perform(command, regions, *files)
             return steps[command["do"]](command, regions)
         except cv2.error as error:
             # OpenCV's own way of saying that the address space is used up.
@@ -131,7 +142,7 @@ class Workbench:
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
-        subject = select(faces, command["subject"])
+        upload.subject = subject = select(faces, command["subject"])
         slot(self._arena, "boxes")[:count] = faces.boxes
         slot(self._arena, "confidence")[:count] = faces.confidence
         if subject is not None:
@@ -142,6 +153,18 @@ class Workbench:
             for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
                 slot(self._arena, name)[...] = getattr(found, name)[0]
         return {"faces": count, "subject": subject}
+
+    def _analyze_video(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        # As if the one frame were a picture that was uploaded. It is kept until the next, so that `redact` knows which
+        # face is meant.
+        rgb = self._videos.frame_at(command["upload"], command["at"])
+        self._uploads[command["upload"]] = _Upload(Frame(rgb, None, None, "video"))
+        return self._analyze(command, regions)
+
+    def _plan_video(self, command: dict[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
+        keep = command["keep"]
+        faces = None if keep is None else self._uploads[command["upload"]].faces
+        return self._videos.plan(command, None if faces is None else faces.boxes[keep])
 
     def _detect(self, upload: _Upload, scan: str) -> Detections:
         if upload.faces is None or (upload.scan not in {scan, "everyone"}):

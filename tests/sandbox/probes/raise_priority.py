@@ -4,11 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-VIOLATES = (
-    "setpriority",
-    "getpriority",
-)
+VIOLATES = ("setpriority",)
 
 
 def act(scratch: Path, given: dict[str, Any], descriptors: list[int]) -> None:
-    os.nice(1)
+    os.setpriority(os.PRIO_PROCESS, 0, 1)

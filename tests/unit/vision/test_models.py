@@ -34,7 +34,7 @@ def test_one_flipped_bit_is_refused(copy: Path, name: str) -> None:
     assert models.weights(name) == data
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
-    with pytest.raises(AnalysisError, match=f"{name}.tflite is not the one"):
+    with pytest.raises(AnalysisError, match=f"{models.table()[name].name} is not the one"):
         models.weights(name)
 
 
@@ -51,7 +51,7 @@ def test_cut_off_weights_are_refused(copy: Path, name: str) -> None:
 def test_missing_weights_are_refused(copy: Path, name: str) -> None:
     """With a sentence, not with FileNotFoundError."""
     (copy / models.table()[name].name).unlink()
-    with pytest.raises(AnalysisError, match=f"{name}.tflite is missing"):
+    with pytest.raises(AnalysisError, match=f"{models.table()[name].name} is missing"):
         models.weights(name)
 
 

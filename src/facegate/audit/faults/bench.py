@@ -62,12 +62,12 @@ class FaultBench:
         self._arena = arena
         self._real.begin(arena)
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview], *files: int) -> dict[str, Any]:
         """Carry out one command, or remember which fault to make."""
         if command["do"] == "fault":
             self._plan = command
             return {}
-        answer = self._real.perform(command, regions)
+        answer = self._real.perform(command, regions, *files)
         if command["do"] == "analyze":
             self._at("publish", answer)
         return answer

@@ -95,13 +95,13 @@ class Course:
         self._cancel_task = lambda: loop.call_soon_threadsafe(task.cancel)  # type: ignore[union-attr]
         async with request as waited:
             self._begin(request)
-            upload = await waited.admit(self._source(request))
+            upload = await waited.admit(self._source(request), "image")
             faces = await waited.analyze(upload, scan="large")
             safe = await waited.redact(upload, keep=faces.subject)
             await waited.finish(safe, format="jpeg")
 
     def _go(self, request: Request) -> None:
-        upload = request.admit(self._source(request))
+        upload = request.admit(self._source(request), "image")
         faces = request.analyze(upload, scan="large")
         subject = faces.subject
         if subject is None or self.witness is None:

@@ -38,7 +38,7 @@ class Portrait:
         with self._gate.open_request(f"draw-{secrets.token_hex(8)}", purpose=PURPOSE) as request:
             data = request.finish(draw(seed), format="jpeg", quality=90).data
         with self._gate.open_request(f"look-{secrets.token_hex(8)}", purpose=PURPOSE) as request:
-            upload = request.admit(data)
+            upload = request.admit(data, "image")
             subject = request.analyze(upload, scan="large").subject
             if subject is None:
                 raise RuntimeError("The drawn portrait shows nobody.")

@@ -55,7 +55,7 @@ class Stand:
     def control(self, gate: FaultGate, searcher: Searcher) -> bool:
         """Whether the person is found in this process while it is shown to it, as it must be."""
         with gate.open_request(f"control-{gate.gate_id}", purpose=PURPOSE) as request:
-            upload = request.admit(self.person.data)
+            upload = request.admit(self.person.data, "image")
             with upload.expose():
                 return searcher.search(searcher.worker()).bytes > 0
 

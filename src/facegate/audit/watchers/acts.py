@@ -63,7 +63,7 @@ class ForbiddenBench:
     def begin(self, arena: memoryview) -> None:
         """The arena is not used."""
 
-    def perform(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+    def perform(self, command: dict[str, Any], regions: Sequence[memoryview], *files: int) -> dict[str, Any]:
         """Carry out the act that the command names."""
         try:
             ACTS[command["act"]]()

@@ -52,7 +52,7 @@ REFUSED: Final[dict[str, str]] = {
         "setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capset setns unshare setsid "
         "setpgid umask"
     ),
-    "no limit of its own": "setrlimit setpriority ioprio_set sched_setscheduler sched_setattr sched_setaffinity",
+    "no limit of its own": "setrlimit setpriority ioprio_set sched_setattr sched_setaffinity",
     "no caches of others are timed": "mincore cachestat",
     "nothing in the child needs it": "epoll_create epoll_create1 timerfd_create signalfd4",
 }

@@ -74,6 +74,11 @@ RULES: Final[tuple[Rule, ...]] = (
     *rows("bookkeeping of a thread or of the fork", "set_robust_list set_tid_address rseq"),
     *rows("asks how it is scheduled", "sched_getaffinity sched_getparam sched_getscheduler getcpu"),
     *rows("the range of priorities, which pthread_attr looks up", "sched_get_priority_max sched_get_priority_min"),
+    *rows(
+        "SVT-AV1 would have its threads run before all others, x265's would be nice; both go on as they are",
+        "sched_setscheduler getpriority",
+        answer=errno.EPERM,
+    ),
     *rows("ends", "exit exit_group"),
     # Signals: within the process.
     *rows("handles signals", "rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack rt_sigpending restart_syscall"),

@@ -1,0 +1,184 @@
+"""Follow every face of a video: frames go in, and come out with what is to be covered in them. Child side only."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facegate.redact.linking import predicted
+from facegate.redact.profiles import Profile
+from facegate.redact.tracks import Track, Tracks
+from facegate.vision.boxes import Floats
+from facegate.vision.shots import Shots
+from facegate.vision.video_detector import Seen, VideoDetector
+
+
+class Upright(Protocol):
+    """What following needs to know of a video, as `facegate.video.info.VideoInfo` has it."""
+
+    rotation: int
+    rate: float
+
+
+class Covered(NamedTuple):
+    """One frame and what is to be covered in it.
+
+    Attributes:
+        frame: as it was pushed.
+        boxes: (N, 4) float32, xyxy, pixels of the coded frame, grown already; may reach beyond it.
+        faces: how many of them are faces that were seen on a key frame or between two.
+    """
+
+    frame: av.VideoFrame
+    boxes: NDArray[np.float32]
+    faces: int
+
+
+@dataclass(slots=True)
+class Kept:
+    """The one face that stays, as it was chosen on one frame.
+
+    Attributes:
+        seconds: time of that frame.
+        box: (4,) float32, xyxy, pixels of the coded frame.
+    """
+
+    seconds: float
+    box: NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Held:
+    index: int
+    frame: av.VideoFrame
+    key: bool = False
+
+
+class Follower:
+    """Finds, links and covers the faces of one video. One thread; a bounded number of frames is held.
+
+    Every frame comes out exactly once, in order, when no frame that is still to come can change what is covered in it.
+    """
+
+    def __init__(self, info: Upright, profile: Profile, *, keep: Kept | None = None, threads: int = 1) -> None:  # noqa: ARG002
+        """Load the networks.
+
+        Args:
+            info: of the video.
+            profile: how much is looked at.
+            keep: the face that stays; None covers everyone. Not followed yet: everyone is covered.
+            threads: that OpenCV may use.
+        """
+        cv2.setNumThreads(threads)
+        self._count = profile.at_rate(info.rate)
+        self._every = profile.every * self._count
+        self._lookahead = profile.lookahead * self._count
+        self._detector = VideoDetector(profile, info.rotation)
+        self._tracks = Tracks(profile, per_count=self._count)
+        self._shots = Shots(self._detector.pictures)
+        self._held: deque[_Held] = deque()
+        self._next = 0
+        self._last_key = -1
+        self._last_seen: Seen | None = None
+
+    def push(self, frame: av.VideoFrame) -> list[Covered]:
+        """Take the next frame.
+
+        Args:
+            frame: decoded, of any format; it is held, not copied, and not written to.
+
+        Returns:
+            Frames that are final, in order.
+        """
+        index = self._next
+        self._next += 1
+        change = self._shots.compare(frame)
+        if change.cut:
+            if self._held and not self._held[-1].key:
+                self._key(self._held[-1])
+            self._tracks.cut(index)
+        self._held.append(_Held(index, frame))
+        if change.cut or index - self._last_key >= self._every:
+            if change.still and self._last_seen is not None:
+                self._again(self._held[-1], self._last_seen)
+            else:
+                self._key(self._held[-1], everywhere=change.cut)
+                self._shots.remember()
+        return self._final(self._last_key - self._lookahead)
+
+    def flush(self) -> list[Covered]:
+        """No frame follows: the frames that are still held."""
+        if self._held and not self._held[-1].key:
+            self._key(self._held[-1])
+        return self._final(self._next)
+
+    def _final(self, behind: int) -> list[Covered]:
+        ready = []
+        while self._held and self._held[0].index < behind:
+            held = self._held.popleft()
+            boxes = self._tracks.covering(held.index)
+            ready.append(Covered(held.frame, boxes, len(boxes)))
+        if ready and self._held:
+            self._tracks.forget_before(self._held[0].index)
+        return ready
+
+    def _again(self, held: _Held, seen: Seen) -> None:
+        """A key frame that shows what the one before showed: the same faces, without looking."""
+        held.key, self._last_key = True, held.index
+        self._tracks.see(held.index, seen.boxes, seen.sure)
+
+    def _key(self, held: _Held, *, everywhere: bool = False) -> None:
+        """Look for faces, and look where faces are expected."""
+        held.key, self._last_key = True, held.index
+        seen = self._detector.see(held.frame, everywhere=everywhere)
+        unseen, new = self._tracks.see(held.index, seen.boxes, seen.sure)
+        for track in unseen:
+            box = self._detector.look(held.frame, predicted(track, held.index))
+            if box is not None and not self._taken(held.index, box, track):
+                track.add(held.index, box)
+        for track in new:
+            self._back(track)
+        self._last_seen = self._all_seen(held.index)
+
+    def _taken(self, index: int, box: Floats, mine: Track) -> bool:
+        """Whether the face that a guided look found is another track's."""
+        centre = (box[:2] + box[2:]) / 2
+        others = [t.boxes[-1] for t in self._tracks.alive if t is not mine and t.frames and t.frames[-1] == index]
+        return any(bool(np.all((centre >= other[:2]) & (centre <= other[2:]))) for other in others)
+
+    def _back(self, track: Track) -> None:
+        """Follow a new face back to where it came from, as far as frames are held."""
+        for held in reversed(self._held):
+            if not held.key or held.index >= track.frames[0]:
+                continue
+            if held.index < track.start:
+                return
+            box = self._detector.look(held.frame, predicted(track, held.index))
+            if box is None or self._known(held.index, box):
+                return
+            track.add(held.index, box)
+
+    def _known(self, index: int, box: Floats) -> bool:
+        centre = (box[:2] + box[2:]) / 2
+        for track in self._tracks.alive:
+            other = track.boxes[track.frames.index(index)] if index in track.frames else None
+            if other is not None and np.all((centre >= other[:2]) & (centre <= other[2:])):
+                return True
+        return False
+
+    def _all_seen(self, index: int) -> Seen:
+        boxes = [track.boxes[-1] for track in self._tracks.alive if track.frames[-1] == index]
+        return seen_as_sure(boxes)
+
+
+def seen_as_sure(boxes: Sequence[Floats]) -> Seen:
+    """Boxes as if a detector had seen them, all sure."""
+    stacked = np.stack(boxes) if boxes else np.empty((0, 4), np.float32)
+    return Seen(stacked, np.ones(len(boxes), np.float32), np.ones(len(boxes), np.bool_))
