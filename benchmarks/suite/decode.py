@@ -11,17 +11,17 @@ import av
 import numpy as np
 from PIL import Image
 
-from benchmarks.suite import host
 from benchmarks.suite.clips import clip_of
 from benchmarks.suite.pairs import Pair, Profile, timed
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.video.source import VideoSource
+from facegate.video.threads import Threads
 from facegate.vision.decode import decode
 from fixtures.portraits import portrait
 
 
 def pairs(profile: Profile) -> Iterator[Pair]:
-    """The profile's clip with one thread for each core, and a portrait of 512x512 as JPEG."""
+    """The profile's clip with as many threads as the child gives the decoder, and a portrait of 512x512 as JPEG."""
     file = io.BytesIO()
     Image.fromarray(portrait("astronaut")).save(file, "JPEG", quality=95)
     jpeg, limits = file.getvalue(), MediaLimits()
@@ -31,7 +31,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
 
     with tempfile.TemporaryDirectory() as folder:
         path, frames = clip_of(profile, Path(folder))
-        threads = host.cores()
+        threads = Threads.of_this_machine().decode
 
         def source() -> None:
             with path.open("rb") as opened:
@@ -46,7 +46,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
                 video.thread_type, video.codec_context.thread_count = "AUTO", threads
                 _whole(sum(1 for _ in container.decode(video)), frames)
 
-        words = f"H.264, {threads} threads"
+        words = f"H.264, {threads} thread{'s' * (threads > 1)}"
         ours, bare = timed(f"VideoSource, {words}", source, wall=True), timed(f"PyAV, {words}", pyav, wall=True)
         yield Pair("decode.video", ours, bare, profile.rounds, 3, frames)
 

@@ -11,11 +11,13 @@ from threading import Thread
 
 import av
 
+from facegate.video.threads import Threads
+
 # Frames that may wait between decoder and encoder.
 _WAITING = 8
 
 
-def transcode(source: Path, target: Path, *, preset: str = "medium", crf: int = 23, threads: int = 0) -> int:
+def transcode(source: Path, target: Path, *, preset: str, crf: int, threads: Threads) -> int:
     """Decode in one thread and encode in another, beside the threads that the codecs have themselves.
 
     Args:
@@ -23,7 +25,7 @@ def transcode(source: Path, target: Path, *, preset: str = "medium", crf: int = 
         target: .mp4, overwritten.
         preset: of x264.
         crf: of x264.
-        threads: of either codec; 0 is one for each core.
+        threads: of the codecs: what facegate's child gives them.
 
     Returns:
         The number of frames.
@@ -31,11 +33,11 @@ def transcode(source: Path, target: Path, *, preset: str = "medium", crf: int = 
     queue: Queue[av.VideoFrame | av.Packet | BaseException | None] = Queue(_WAITING)
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
         video = reading.streams.video[0]
-        video.thread_type, video.codec_context.thread_count = "AUTO", threads
+        video.thread_type, video.codec_context.thread_count = "AUTO", threads.decode
         options = {"preset": preset, "crf": str(crf)}
         encoder = writing.add_stream("libx264", rate=video.average_rate, options=options)
         encoder.width, encoder.height, encoder.pix_fmt = video.width, video.height, video.codec_context.pix_fmt
-        encoder.codec_context.thread_count = threads
+        encoder.codec_context.thread_count = threads.encode
         encoder.codec_context.time_base = video.time_base
         audio = {each.index: writing.add_stream_from_template(each) for each in reading.streams.audio}
 
@@ -74,7 +76,8 @@ def main() -> None:
     """``SOURCE TARGET SETTINGS``, settings as JSON; how long it took as JSON."""
     settings = json.loads(sys.argv[3])
     begun = time.perf_counter()
-    transcode(Path(sys.argv[1]), Path(sys.argv[2]), preset=settings["preset"], crf=settings["crf"])
+    threads = Threads.of_this_machine()
+    transcode(Path(sys.argv[1]), Path(sys.argv[2]), preset=settings["preset"], crf=settings["crf"], threads=threads)
     print(json.dumps({"seconds": time.perf_counter() - begun}))
 
 
