@@ -101,7 +101,9 @@ def update(path: Path, only: Sequence[str], times: int) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     for name, row in rows.items():
         gated = "" if row["gated"] else "  watched only: runs differ by more than a gate can use"
-        print(f"{name}: ratio {row['ratio']:.3f}, runs differ by {row['spread']:.1%}, margin {row['margin']:.1%}{gated}")
+        print(
+            f"{name}: ratio {row['ratio']:.3f}, runs differ by {row['spread']:.1%}, margin {row['margin']:.1%}{gated}"
+        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,10 +55,7 @@ def facts(path: Path) -> Facts:
 
 def changes(before: Facts, after: Facts) -> dict[str, object]:
     """What a row says about its output."""
-    if after.audio is None:
-        audio = "lost"
-    else:
-        audio = "kept" if after.audio == before.audio else "changed"
+    audio = {None: "lost", before.audio: "kept"}.get(after.audio, "changed")
     return {
         "audio": audio if before.audio is not None else "none in the source",
         "frames_change": after.frames - before.frames,

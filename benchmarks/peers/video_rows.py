@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 # Of every row that can be set: x264 with these, and the source's audio copied.
 ENCODER: Final = {"preset": "medium", "crf": 23, "audio": True}
@@ -23,6 +23,8 @@ class Row:
         environment: of `benchmarks.peers.environments`; None for facegate's own.
         settings: passed to the script.
         words: of what the settings do not say.
+        seen_by: how its coverage is told: by the colour of what covers, ``"grey"`` or ``"black"``, in the output's
+            pixels; or by the boxes that it covered, as a ``"box"`` or an ``"ellipse"`` in each; None covers nothing.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Row:
     environment: str | None
     settings: dict[str, Any] = field(default_factory=dict)
     words: str = ""
+    seen_by: Literal["grey", "black", "box", "ellipse"] | None = None
 
     def line(self) -> str:
         """The settings line of the report."""
@@ -47,6 +50,7 @@ def rows() -> list[Row]:
             None,
             {**ENCODER, "profile": profile, "style": "solid"},
             "public API, confined child",
+            "grey",
         )
         for profile in ("fast", "balanced", "thorough")
     ]
@@ -57,6 +61,7 @@ def rows() -> list[Row]:
             "deface-1.5.0",
             {**ENCODER, "replacewith": "solid", "scale": scale},
             "threshold 0.2, mask-scale 1.3 as by default, onnxruntime, --keep-audio, macro_block_size 1",
+            "black",
         )
         for name, scale in (("deface, default", None), ("deface --scale 640x360", "640x360"))
     ]
@@ -70,6 +75,7 @@ def rows() -> list[Row]:
             "mediapipe-video-1.2.2",
             {**ENCODER, "model": str(short_range), "grow": CENTERFACE["grow"]},
             "BlazeFace short range, video mode, confidence 0.5 as by default, OpenCV reads, ffmpeg writes",
+            "black",
         ),
         *(
             Row(
@@ -78,6 +84,7 @@ def rows() -> list[Row]:
                 "supervision-0.31.2",
                 {**CENTERFACE, "annotator": annotator, "audio": True},
                 "CenterFace at full size; its sink writes MPEG-4 part 2 and cannot be set to x264",
+                "box",
             )
             for annotator in ("BlurAnnotator", "PixelateAnnotator")
         ),
@@ -87,12 +94,14 @@ def rows() -> list[Row]:
             "uniface-4.2.1",
             {**ENCODER, **CENTERFACE, "method": "blackout"},
             "CenterFace at full size, since uniface downloads its detectors; OpenCV reads, ffmpeg writes",
+            "black",
         ),
         Row(
             "EgoBlur's loop shape",
             "video_egoblur.py",
             "egoblur-shape",
             {**ENCODER, **CENTERFACE, "audio": False},
-            "not EgoBlur's detector, which is not to be had: CenterFace at full size in its loop (moviepy, all frames held)",
+            "EgoBlur's detector is not to be had: CenterFace at full size in its loop (moviepy, all frames held)",
+            "ellipse",
         ),
     ]

@@ -19,7 +19,7 @@ SIZE_WH = (1920, 1080)
 SIDES = (241, 241, 181, 161, 121, 121, 97, 97, 81, 81, 61, 61, 47, 47, 37, 29)
 # supervision does what we do in these two; solid has no annotator that covers instead of tinting.
 AGAINST = {"pixelate": "PixelateAnnotator", "blur": "BlurAnnotator"}
-# How a decoded frame gets to the annotators and back: not at all, with OpenCV, and with PyAV, as its frames are converted.
+# How a decoded frame gets to the annotators and back: not at all, with OpenCV, and with PyAV, whose frames they are.
 WAYS = {
     "": ("bgr", "BGR"),
     "_opencv": ("opencv", "yuv420p to BGR and back with OpenCV"),
@@ -63,7 +63,9 @@ def pairs(profile: Profile) -> Iterator[Pair]:
         ours = timed(f"redact_frame, {style}, box, yuv420p", cover, wall=True)
         for name, (way, words) in WAYS.items():
             peer = Contender(python, "supervision_annotators.py", annotator, way, *map(str, where.ravel().astype(int)))
-            ceiling = Side(f"supervision {annotator}, {words}", lambda runs, peer=peer: [each / 1e3 for each in peer.time(runs)])
+            ceiling = Side(
+                f"supervision {annotator}, {words}", lambda runs, peer=peer: [each / 1e3 for each in peer.time(runs)]
+            )
             yield Pair(f"kernels.{style}_supervision{name}", ours, ceiling, profile.rounds, 15)
             peer.close()
 

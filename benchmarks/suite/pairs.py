@@ -172,7 +172,6 @@ def measure(pair: Pair) -> Result:
     )
 
 
-
 @dataclass(frozen=True, slots=True)
 class Profile:
     """How much work a run does.

@@ -76,5 +76,3 @@ def load(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     return [check(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line]
-
-

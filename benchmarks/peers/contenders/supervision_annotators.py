@@ -1,6 +1,6 @@
 """supervision's annotators on a 1920x1080 frame. Arguments: annotator, way, the boxes' coordinates.
 
-The way is ``bgr``, or ``opencv`` or ``pyav`` for a frame that comes as yuv420p and goes back as that, converted by either.
+The way is ``bgr``; or ``opencv`` or ``pyav``, which convert a frame that comes as yuv420p and goes back as that.
 """
 
 from __future__ import annotations

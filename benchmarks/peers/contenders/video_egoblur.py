@@ -1,8 +1,8 @@
 """The shape of EgoBlur's video loop with CenterFace in it. Arguments: source, target, settings.
 
-EgoBlur's own models are not to be had from a package registry. What is kept of it (egoblur 2.0.1, visualize_video): every
-frame is read with moviepy, detected and covered, all are held in memory, and moviepy writes them at the end, without
-audio. Its covering is kept too: a blur half the frame wide, through an ellipse, over a copy of the whole frame.
+EgoBlur's own models are not to be had from a package registry. What is kept of it (egoblur 2.0.1, visualize_video):
+every frame is read with moviepy, detected and covered, all are held in memory, and moviepy writes them at the end,
+without audio. Its covering is kept too: a blur half the frame wide, through an ellipse, over a copy of the whole frame.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ for frame in reading.iter_frames():
 rate = reading.fps
 reading.close()
 writing = ImageSequenceClip(frames, fps=rate)
-writing.write_videofile(sys.argv[2], codec="libx264", ffmpeg_params=ffmpeg_arguments(settings), verbose=False, logger=None)
+writing.write_videofile(
+    sys.argv[2], codec="libx264", ffmpeg_params=ffmpeg_arguments(settings), verbose=False, logger=None
+)
 writing.close()
 answer(time.perf_counter() - begun)

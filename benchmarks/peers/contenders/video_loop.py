@@ -9,12 +9,15 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
 import imageio_ffmpeg
 import numpy as np
 
+# Boxes of every frame so far: coverage is told from them where what covers has no colour of its own.
+_covered: list[Any] = []
 Frame = np.ndarray[Any, np.dtype[np.uint8]]
 
 
@@ -57,7 +60,12 @@ def run(cover: Callable[[Frame], Frame]) -> None:
 
 
 def answer(seconds: float) -> None:
-    """What every contender's last line says: the time from opening the source to closing the target."""
+    """What every contender's last line says: the time from opening the source to closing the target.
+
+    What `grown` noted is written beside the target first.
+    """
+    if _covered:
+        Path(sys.argv[2]).with_suffix(".boxes.json").write_text(json.dumps(_covered), encoding="utf-8")
     print(json.dumps({"seconds": seconds}), flush=True)
 
 
@@ -70,6 +78,8 @@ def solid(frame: Frame, boxes: Any) -> Frame:
 
 
 def grown(boxes: Any, by: float) -> Any:
-    """Boxes with `by` of their sides added on each side, (N, 4) xyxy."""
+    """Boxes with `by` of their sides added on each side, (N, 4) xyxy; noted as what this frame has covered."""
     sides = boxes[:, 2:4] - boxes[:, :2]
-    return np.concatenate([boxes[:, :2] - by * sides, boxes[:, 2:4] + by * sides], axis=1)
+    result = np.concatenate([boxes[:, :2] - by * sides, boxes[:, 2:4] + by * sides], axis=1)
+    _covered.append(result.tolist())
+    return result

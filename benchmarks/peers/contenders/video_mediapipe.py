@@ -1,4 +1,4 @@
-"""mediapipe's FaceDetector on every frame, in video mode, boxes covered in black. See `video_loop` for the arguments."""
+"""mediapipe's FaceDetector on every frame, in video mode, boxes covered in black. Arguments as of `video_loop`."""
 
 from __future__ import annotations
 

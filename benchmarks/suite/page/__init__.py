@@ -24,5 +24,10 @@ def render(runs: Sequence[dict[str, Any]]) -> str:
     )
     style = (_HERE / "style.css").read_text(encoding="utf-8")
     return environment.get_template("page.html").render(
-        style=style, runs=runs, last=runs[-1], groups=charts.charts(runs), series=charts.series_of(runs), latest=charts.latest(runs[-1])
+        style=style,
+        runs=runs,
+        last=runs[-1],
+        groups=charts.charts(runs),
+        series=charts.series_of(runs),
+        latest=charts.latest(runs[-1]),
     )

@@ -99,9 +99,10 @@ def _chart(name: str, entries: list[tuple[dict[str, Any], dict[str, Any]]], name
                 f"{row['ratio']:.3f} ± {spread:.3f}, {run['taken'][:16]}, {run['host']['commit']}, {_series(run)}",
             )
         )
-    lines = []
-    for number in sorted({point.series for point in points}):
-        lines.append((number, " ".join(f"{point.x},{point.y}" for point in points if point.series == number)))
+    lines = [
+        (number, " ".join(f"{point.x},{point.y}" for point in points if point.series == number))
+        for number in sorted({point.series for point in points})
+    ]
     ticks = tuple((height(value), f"{value:.3g}") for value in (middle - 0.8 * half, middle, middle + 0.8 * half))
     return Chart(name, entries[-1][1]["ceiling"]["what"], ratios[-1], tuple(points), tuple(lines), ticks)
 
