@@ -8,6 +8,9 @@ Pixels count as covered that have the fill's colour in the output and had anothe
 original has the fill's colour by itself, nothing can be told, and such pixels count neither way. A face that consists
 of them by more than three quarters is reported as undecided.
 
+Of a face behind something else the whole ellipse counts, seen or not, if at least 0.35 of it is seen: a tool that
+covers only the part in sight is marked down for it, every tool alike.
+
 False is what is covered away from every face: from true boxes grown by 0.8 of their larger edge, of the frames from
 half a second before to half a second after (a tool may well cover someone who is about to come in). A redaction of a
 face that a tool has grown further than that counts as false too.
@@ -53,6 +56,7 @@ def coverage_of_boxes(
     size_wh: tuple[int, int],
     shape: Shape = "ellipse",
     margin: float = 0.0,
+    keep: int | None = None,
 ) -> Coverage:
     """What covering these boxes would cover.
 
@@ -62,13 +66,14 @@ def coverage_of_boxes(
         size_wh: of the coded frame, pixels.
         shape: what is covered of a box: all or the ellipse inside it.
         margin: how much each box grows at every side before, as a share of its edges.
+        keep: track of someone who is not to be covered; reported by itself.
 
     Raises:
         ValueError: there are not as many entries of boxes as frames.
     """
     if len(frames) != len(boxes):
         raise ValueError(f"boxes are given for {len(boxes)} frames, the clip has {len(frames)}")
-    tally = Tally()
+    tally = Tally(keep=keep)
     near = _near(frames)
     for index, (truth, given) in enumerate(zip(frames, boxes, strict=True)):
         at = np.asarray(given, np.float64).reshape(-1, 4)
@@ -92,6 +97,7 @@ def coverage_of_video(
     fill: tuple[int, int, int] = GREY,
     tolerance: int = TOLERANCE,
     by: Literal["time", "order"] = "time",
+    keep: int | None = None,
 ) -> Coverage:
     """What a finished file covers.
 
@@ -102,11 +108,12 @@ def coverage_of_video(
         tolerance: how far a channel may be from it.
         by: which frames belong together: those shown at the same time, counted from the first, or the first with the
             first and so on, for tools that make irregular times regular.
+        keep: track of someone who is not to be covered; reported by itself.
 
     Raises:
         ValueError: the pictures of the output have another size.
     """
-    tally = Tally()
+    tally = Tally(keep=keep)
     near = _near(original.frames)
     for index, before, after in paired(original, output, by=by):
         if before is None:

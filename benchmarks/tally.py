@@ -66,6 +66,7 @@ class Coverage:
         added: frames of the output that the clip lacks.
         buckets: one for each of `NAMES`.
         from_28: all faces at least 28 px high.
+        kept: the person who was to be kept; `covered` counts the frames in which they were covered all the same.
         undecided: face-frames that the fill's own colour hid in the original; not counted.
         uncovered: face-frames not covered enough, of any size.
         runs: the longest run of every track that has one, longest first.
@@ -78,6 +79,7 @@ class Coverage:
     added: int
     buckets: tuple[Bucket, ...]
     from_28: Bucket
+    kept: Bucket
     undecided: int
     uncovered: int
     runs: tuple[Run, ...]
@@ -92,6 +94,7 @@ class Coverage:
             "added": self.added,
             "coverage": {b.name: {"faces": b.faces, "share": round(b.share, 5)} for b in (*self.buckets, self.from_28)},
             "uncovered": self.uncovered,
+            "kept": {"faces": self.kept.faces, "covered": self.kept.covered},
             "undecided": self.undecided,
             "worst": [
                 {"track": run.track, "first": run.first, "frames": run.frames, "height": round(run.height, 1)}
@@ -109,10 +112,12 @@ class Tally:
     Attributes:
         least_visible: faces of which less is seen are not counted.
         enough: share of the ellipse from which a face counts as covered.
+        keep: track of someone who is not to be covered, or None.
     """
 
     least_visible: float = LEAST_VISIBLE
     enough: float = ENOUGH
+    keep: int | None = None
     missing: int = 0
     added: int = 0
     _frames: int = 0
@@ -155,7 +160,9 @@ class Tally:
 
     def result(self) -> Coverage:
         """Everything added so far, counted."""
-        rows = np.concatenate(self._rows) if self._rows else np.empty((0, 4))
+        everyone = np.concatenate(self._rows) if self._rows else np.empty((0, 4))
+        kept = everyone[:, 1] == (-1 if self.keep is None else self.keep)
+        rows = everyone[~kept]
         heights, covered = rows[:, 2], rows[:, 3] >= self.enough
         buckets = tuple(
             self._bucket(name, rows, (heights >= low) & (heights < high))
@@ -169,6 +176,7 @@ class Tally:
             added=self.added,
             buckets=buckets,
             from_28=self._bucket(">=28", rows, heights >= 28),
+            kept=self._bucket("kept", everyone, kept),
             undecided=self._undecided,
             uncovered=int((~covered).sum()),
             runs=tuple(sorted(runs, key=lambda run: -run.frames)),

@@ -7,11 +7,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
 from benchmarks.coverage import BLACK, GREY, coverage_of_boxes, coverage_of_video
 from fixtures.clips import Clip, FrameTruth
+from fixtures.clips import clip as known
 
 WIDE, HIGH, COUNT = 192, 144, 12
 BOX = (60.0, 40.0, 100.0, 90.0)  # 50 px high
@@ -202,6 +204,8 @@ def test_a_face_at_the_border_counts_by_what_is_inside(tmp_path):
     boxes = [np.array([[0, 40, 20, 90]], np.float32)] * COUNT
     inside = coverage_of_boxes(clip.frames, boxes, size_wh=(WIDE, HIGH), shape="box")
     assert inside.from_28.mean == 1.0
+    outside = [np.array([[-20, 40, 0, 90]], np.float32)] * COUNT
+    assert coverage_of_boxes(clip.frames, outside, size_wh=(WIDE, HIGH), shape="box").from_28.mean == 0.0
 
 
 def test_boxes_cover_as_ellipses_or_whole():
@@ -242,3 +246,50 @@ def test_covering_someone_who_is_about_to_enter_is_not_false():
 def test_boxes_for_another_number_of_frames_are_refused():
     with pytest.raises(ValueError, match="boxes are given for 1 frames, the clip has 2"):
         coverage_of_boxes([truth(0), truth(1)], [np.array([BOX])], size_wh=(WIDE, HIGH))
+
+
+def test_the_person_who_is_kept_is_counted_apart():
+    """Uncovered they are no miss; covered in two frames they are reported with two."""
+    other = (120.0, 40.0, 160.0, 90.0)
+    frames = [truth(i, [BOX, other]) for i in range(10)]
+    both, one = np.array([BOX, other], np.float32), np.array([other], np.float32)
+    boxes = [both if i in (4, 5) else one for i in range(10)]
+    result = coverage_of_boxes(frames, boxes, size_wh=(WIDE, HIGH), keep=0)
+    assert (result.from_28.faces, result.uncovered, result.runs) == (10, 0, ())
+    assert (result.kept.faces, result.kept.covered) == (10, 2)
+    assert coverage_of_boxes(frames, boxes, size_wh=(WIDE, HIGH)).uncovered == 8
+
+
+@pytest.mark.parametrize("name", ["sizes_tiny", "dark", "rotated", "variable"])
+@pytest.mark.parametrize("colour", [GREY, BLACK])
+def test_covering_the_known_faces_counts_as_covered_after_a_lossy_encoder(tmp_path, name, colour):
+    """What another tool's file looks like: ellipses on real frames, 4:2:0, x264; and nothing of it is false."""
+    clip = known(name)
+    cover(clip, tmp_path / "out.mp4", colour, leave=(3, 4))
+    result = coverage_of_video(clip, tmp_path / "out.mp4", fill=colour)
+    assert (result.missing, result.added, result.undecided, result.false_boxes) == (0, 0, 0, 0.0)
+    everyone = sum(int((frame.visible >= 0.35).sum()) for frame in clip.frames)
+    missed = sum(int((clip.frames[i].visible >= 0.35).sum()) for i in (3, 4))
+    assert sum(one.faces for one in result.buckets) == everyone
+    assert result.uncovered == missed
+    assert {run.frames for run in result.runs} == {2}
+
+
+def cover(clip: Clip, path: Path, colour: tuple[int, int, int], leave: tuple[int, ...]) -> None:
+    with av.open(str(clip.path)) as source, av.open(str(path), "w") as container:
+        given = source.streams.video[0]
+        stream = container.add_stream("libx264", rate=30, options={"preset": "veryfast", "crf": "26"})
+        stream.width, stream.height, stream.pix_fmt = given.width, given.height, "yuv420p"
+        stream.codec_context.time_base = given.time_base
+        stream.set_display_rotation(-clip.rotation)
+        for index, frame in enumerate(source.decode(given)):
+            rgb = frame.to_ndarray(format="rgb24").copy()
+            for x0, y0, x1, y1 in clip.frames[index].boxes.astype(float) if index not in leave else ():
+                # In sixteenths of a pixel, as cv2 takes them.
+                centre, axes = (8 * (x0 + x1), 8 * (y0 + y1)), (8 * (x1 - x0), 8 * (y1 - y0))
+                whole = [tuple(round(v) for v in pair) for pair in (centre, axes)]
+                cv2.ellipse(rgb, *whole, 0, 0, 360, colour, -1, cv2.LINE_8, 4)
+            made = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(format="yuv420p")
+            made.pts, made.time_base = frame.pts, frame.time_base
+            container.mux(stream.encode(made))
+        container.mux(stream.encode(None))
