@@ -85,6 +85,7 @@ bench: $(VENV)/.facegate-bench
 # Makes an environment for each peer first; see benchmarks/peers/environments.py.
 peers: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.peers.photo_to_landmarks
+	$(BIN)/python -m benchmarks.peers.kernels
 	$(BIN)/python -m benchmarks.peers.residue_inline
 
 $(VENV)/.facegate-%: $(SOURCES) | $(BIN)/python

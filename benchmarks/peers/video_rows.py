@@ -81,7 +81,7 @@ def rows() -> list[Row]:
             Row(
                 f"supervision process_video, {annotator}",
                 "video_supervision.py",
-                "supervision-0.31.2",
+                "supervision-video-0.31.2",
                 {**CENTERFACE, "annotator": annotator, "audio": True},
                 "CenterFace at full size; its sink writes MPEG-4 part 2 and cannot be set to x264",
                 "box",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 import cv2
@@ -10,64 +13,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.peers.contender import Contender
+from benchmarks.peers.contenders.sixteen import boxes
 from benchmarks.peers.environments import python_of
+from benchmarks.peers.kernels import PEER, STYLES, scene
 from benchmarks.suite.pairs import Pair, Profile, Side, timed
 from facegate.redact import planes
 
-SIZE_WH = (1920, 1080)
-# Sides of the faces, pixels: none is on the grid of a mosaic by chance.
-SIDES = (241, 241, 181, 161, 121, 121, 97, 97, 81, 81, 61, 61, 47, 47, 37, 29)
-# supervision does what we do in these two; solid has no annotator that covers instead of tinting.
-AGAINST = {"pixelate": "PixelateAnnotator", "blur": "BlurAnnotator"}
-# How a decoded frame gets to the annotators and back: not at all, with OpenCV, and with PyAV, whose frames they are.
+# How a decoded frame gets to the annotators and back, as supervision_annotators.py names it.
 WAYS = {
-    "": ("bgr", "BGR"),
-    "_opencv": ("opencv", "yuv420p to BGR and back with OpenCV"),
-    "_pyav": ("pyav", "yuv420p to BGR and back with PyAV"),
+    "bgr": ("none", "on BGR"),
+    "opencv": ("OpenCV", "yuv420p to BGR and back with OpenCV"),
+    "pyav": ("PyAV", "yuv420p to BGR and back with PyAV"),
 }
-
-
-def boxes() -> NDArray[np.float32]:
-    """(16, 4) float32, xyxy, pixels: four rows of four, apart from each other."""
-    number = np.arange(len(SIDES))
-    left, top = 33 + 471 * (number % 4), 21 + 263 * (number // 4)
-    return np.stack([left, top, left + SIDES, top + SIDES], axis=1).astype(np.float32)
-
-
-def frame() -> av.VideoFrame:
-    """A yuv420p frame of noise, which nothing can be quicker for."""
-    width, height = SIZE_WH
-    noise = np.random.default_rng(0).integers(16, 236, (height * 3 // 2, width), np.uint8)
-    return av.VideoFrame.from_ndarray(noise, format="yuv420p")
 
 
 def pairs(profile: Profile) -> Iterator[Pair]:
     """Each style as an ellipse; boxes only where there is a peer, which covers boxes."""
     cv2.setNumThreads(1)
-    picture, where = frame(), boxes()
+    # As after the first decoded frames: glibc keeps such memory from now on, and no later array is new pages.
+    np.ones(32 << 20, np.uint8)
+    picture, where = av.VideoFrame.from_ndarray(scene(), format="yuv420p"), boxes("mixed")
     ceiling = timed("memory copy of the boxes in all planes", _copy(picture, where))
-    for style in ("solid", "pixelate", "blur"):
+    for style in STYLES:
 
-        def redact(style: str = style, shape: str = "ellipse") -> None:
-            planes.redact_frame(picture, where, style=style, shape=shape)
+        def redact(style: str = style) -> None:
+            planes.redact_frame(picture, where, style=style, shape="ellipse")
 
         yield Pair(f"kernels.{style}", timed(f"redact_frame, {style}, ellipse", redact), ceiling, profile.rounds, 30)
-    if not profile.peers:
-        return
-    python = python_of("supervision-0.31.2")
-    for style, annotator in AGAINST.items():
+    if profile.peers:
+        yield from _beside_supervision(profile)
 
-        def cover(style: str = style) -> None:
-            planes.redact_frame(picture, where, style=style, shape="box")
 
-        ours = timed(f"redact_frame, {style}, box, yuv420p", cover, wall=True)
-        for name, (way, words) in WAYS.items():
-            peer = Contender(python, "supervision_annotators.py", annotator, way, *map(str, where.ravel().astype(int)))
-            ceiling = Side(
-                f"supervision {annotator}, {words}", lambda runs, peer=peer: [each / 1e3 for each in peer.time(runs)]
-            )
-            yield Pair(f"kernels.{style}_supervision{name}", ours, ceiling, profile.rounds, 15)
-            peer.close()
+def _beside_supervision(profile: Profile) -> Iterator[Pair]:
+    theirs = str(python_of(PEER))
+    with tempfile.TemporaryDirectory() as folder:
+        frame = Path(folder) / "frame.yuv"
+        scene().tofile(frame)
+        for style in STYLES:
+            mine = Contender(sys.executable, "facegate_planes.py", str(frame), style, "mixed", "box")
+            ours = _side(f"redact_frame, {style}, box, yuv420p", mine)
+            for name, (conversion, words) in WAYS.items():
+                peer = Contender(theirs, "supervision_annotators.py", str(frame), style, "mixed", conversion)
+                other = _side(f"supervision, {words}", peer)
+                yield Pair(f"kernels.{style}_supervision_{name}", ours, other, profile.rounds, 15)
+                peer.close()
+            mine.close()
+
+
+def _side(what: str, contender: Contender) -> Side:
+    return Side(what, lambda runs: [each / 1e3 for each in contender.time(runs)])
 
 
 def _copy(picture: av.VideoFrame, where: NDArray[np.float32]) -> object:

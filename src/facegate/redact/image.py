@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facegate.codes import Refusal
 from facegate.redact import kernels
-from facegate.redact.regions import regions
+from facegate.redact.regions import Region, regions
 
 Style = Literal["solid", "pixelate", "blur"]
 Shape = Literal["box", "ellipse"]
@@ -53,13 +53,45 @@ def redact(
     _check(rgb, alpha)
     for region in regions(boxes, *rgb.shape[:2], margin=margin):
         mask = region.ellipse() if shape == "ellipse" else None
-        apply(region.window(rgb), mask, style=style, side=region.side)
+        apply(region.window(rgb), mask, region, style=style)
         if alpha is not None:
             kernels.solid(region.window(alpha), mask, value=255)
 
 
+def apply(window: kernels.Window, mask: kernels.Mask | None, region: Region, *, style: Style) -> None:
+    """Redact one window with the strength that its region's size asks for.
+
+    Args:
+        window: (h, w) or (h, w, C) uint8, changed in place.
+        mask: (h, w) uint8 of 0 and 255, or None.
+        region: where the window lies, in the window's own scale.
+        style: how.
+    """
+    if style == "solid":
+        kernels.solid(window, mask)
+    elif style == "pixelate":
+        kernels.pixelate(window, mask, block=mosaic_block(region.side))
+    else:
+        kernels.blur(window, mask, width=blur_width(region.side))
+
+
+def mosaic_block(side: int, *, step: int = 2) -> int:
+    """Edge of a mosaic's blocks.
+
+    Args:
+        side: longer side of the region, pixels.
+        step: the edge is a multiple of it.
+    """
+    return max(1, -(-side // (BLOCKS * step))) * step
+
+
+def blur_width(side: int) -> int:
+    """Edge of each of the three box filters for a region with that longer side, in pixels."""
+    return max(3, side // 3)
+
+
 def check_wish(style: object, shape: object) -> None:
-    """Nothing.
+    """Nothing, for a style and a shape that exist.
 
     Raises:
         Refusal: redact.style or redact.shape.
@@ -68,41 +100,6 @@ def check_wish(style: object, shape: object) -> None:
         raise Refusal("redact.style")
     if shape not in get_args(Shape):
         raise Refusal("redact.shape")
-
-
-def apply(
-    window: kernels.Window,
-    mask: kernels.Mask | None,
-    *,
-    style: Style,
-    side: int,
-    down: int = 1,
-    across: int = 1,
-    grey: int = kernels.GREY,
-) -> None:
-    """Redact one window with the strength that its region's size asks for.
-
-    Args:
-        window: (h, w) or (h, w, C) uint8 or uint16, changed in place.
-        mask: (h, w) uint8 of 0 and 255, or None.
-        style: how.
-        side: longer side of the region, pixels.
-        down: rows of pixels that a sample of the window stands for, 1 or 2.
-        across: columns, likewise.
-        grey: the middle of the window's range.
-    """
-    if style == "solid":
-        kernels.solid(window, mask, value=grey)
-    elif style == "pixelate":
-        block = _even(-(-side // BLOCKS))
-        kernels.pixelate(window, mask, block=(block // down, block // across), grey=grey)
-    else:
-        width = max(3, side // 3)
-        kernels.blur(window, mask, width=(max(3, width // down), max(3, width // across)), grey=grey)
-
-
-def _even(size: int) -> int:
-    return max(2, size + (size & 1))
 
 
 def _check(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None) -> None:

@@ -7,8 +7,8 @@ way round.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import cv2
@@ -22,8 +22,9 @@ from facegate.redact.regions import Region, ellipse_spans, regions
 
 Spans: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-# Masks of faces are made together up to this many cells: 16 faces of 128 pixels. More would leave the cache.
-TOGETHER = 1 << 16
+# Masks of faces are made together up to this many cells, four faces of 128 pixels in 4:2:0: arrays of a
+# page over 128 KiB are new pages each time, and those cost more than the work.
+TOGETHER = 1 << 14
 
 
 class Grid(NamedTuple):
@@ -42,36 +43,51 @@ class Grid(NamedTuple):
     def side(self, region: Region) -> int:
         """Longer side of a grown box before clipping, in pixels of luma, whole cells."""
         left, top, right, bottom = region.box
-        across, down = np.ceil(right) - np.floor(left), np.ceil(bottom) - np.floor(top)
-        return int(max(1, across * self.across, down * self.down))
+        across, down = math.ceil(right) - math.floor(left), math.ceil(bottom) - math.floor(top)
+        return max(1, across * self.across, down * self.down)
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Masks:
+    """Masks of several faces, one below the other.
+
+    Args:
+        covered: (R, W) bool, per cell.
+    """
+
+    def __init__(self, covered: NDArray[np.bool_]) -> None:
+        self._covered = covered
+        self._scaled: dict[tuple[int, int], Mask] = {}
+
+    def scaled(self, down: int, across: int) -> Mask:
+        """(R * down, W * across) uint8 of 0 and 255: each cell `down` samples high and `across`, 1 or 2, wide."""
+        scaled = self._scaled.get((down, across))
+        if scaled is None:
+            # Minus one has all bits set: a cell two samples wide is an int16. `np.repeat` along rows takes tenfold.
+            wide = np.negative(self._covered.view(np.int8) if across == 1 else self._covered.astype(np.int16))
+            scaled = (wide if down == 1 else np.repeat(wide, down, axis=0)).view(np.uint8)
+            self._scaled[down, across] = scaled
+        return scaled
+
+
+class Patch(NamedTuple):
     """What is to be covered of one face.
 
     Attributes:
         region: in cells.
-        mask: covered cells, (h, w) uint8 of 0 and 255; None means all.
+        masks: where its mask is; None means that the whole region is covered.
+        top: first row of its mask there.
     """
 
     region: Region
-    mask: Mask | None
-    _large: dict[tuple[int, int], Mask]
-    _first: int
+    masks: Masks | None = None
+    top: int = 0
 
-    def scaled(self, down: int, across: int) -> Mask | None:
-        """The mask with each cell `down` samples high and `across` wide; at the frame's edge it may stick out."""
-        if self.mask is None or (down, across) == (1, 1):
-            return self.mask
-        height, width = self.mask.shape
-        large = self._large.get((down, across))
-        if large is None:
-            together = self._large[1, 1]
-            size = (together.shape[1] * across, together.shape[0] * down)
-            large = np.asarray(cv2.resize(together, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-            self._large[down, across] = large
-        return large[self._first * down : (self._first + height) * down, : width * across]
+    def mask(self, window: NDArray[Any], down: int, across: int) -> Mask | None:
+        """Of a window with so many samples per cell; at the frame's edge the window may end within a cell."""
+        if self.masks is None:
+            return None
+        top = self.top * down
+        return self.masks.scaled(down, across)[top : top + window.shape[0], : window.shape[1]]
 
 
 class Faces:
@@ -110,15 +126,18 @@ class Faces:
     def __iter__(self) -> Iterator[Patch]:
         """The patches, boxes first, each kind in the order given."""
         if self._shape == "box":
-            yield from (Patch(region, None, {}, 0) for region in self._boxes)
+            yield from (Patch(region) for region in self._boxes)
         else:
+            begin, spans = 0, _ellipses(self._boxes)
             for together in _in_batches(self._boxes):
-                yield from _masked(together, _ellipses(together))
+                end = begin + sum(region.y1 - region.y0 for region in together)
+                yield from _masked(together, (spans[0][begin:end], spans[1][begin:end]))
+                begin = end
         for region, points in self._hulls:
             if np.isfinite(points).all():
                 yield from _masked([region], hull_spans(points, region.y0, region.y1))
             else:
-                yield Patch(region, None, {}, 0)
+                yield Patch(region)
 
 
 def hull_spans(points: NDArray[np.float64], y0: int, y1: int) -> Spans:
@@ -151,6 +170,8 @@ def hull_spans(points: NDArray[np.float64], y0: int, y1: int) -> Spans:
 
 
 def _ellipses(together: list[Region]) -> Spans:
+    if not together:
+        return np.empty(0), np.empty(0)
     heights = [region.y1 - region.y0 for region in together]
     rows = np.concatenate([np.arange(region.y0, region.y1, dtype=np.float64) for region in together])
     left, top, right, bottom = np.repeat(np.array([region.box for region in together]), heights, axis=0).T
@@ -165,12 +186,11 @@ def _masked(together: list[Region], spans: Spans) -> Iterator[Patch]:
     # A span may begin far outside of its window; clipped, its ends fit 16 bits.
     first, behind = (np.clip(edge - offset, 0, width).astype(np.int16)[:, None] for edge in spans)
     columns = np.arange(width, dtype=np.int16)
-    masks = ((columns >= first) & (columns < behind)).view(np.uint8) * np.uint8(255)
-    large = {(1, 1): masks}
+    masks = Masks((columns >= first) & (columns < behind))
     top = 0
-    for region, height in zip(together, heights.tolist(), strict=True):
-        yield Patch(region, masks[top : top + height, : region.x1 - region.x0], large, top)
-        top += height
+    for region in together:
+        yield Patch(region, masks, top)
+        top += region.y1 - region.y0
 
 
 def _in_batches(all_of_them: list[Region]) -> Iterator[list[Region]]:

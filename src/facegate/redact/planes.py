@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from facegate.codes import Refusal
 from facegate.redact import kernels
 from facegate.redact.formats import FORMATS, Layout, PlaneLayout, supported_format
-from facegate.redact.image import Shape, Style, apply, check_wish
+from facegate.redact.image import Shape, Style, blur_width, check_wish, mosaic_block
 from facegate.redact.masks import Faces, Grid, Patch
 
 __all__ = ["redact_frame", "supported_format"]
@@ -63,32 +63,74 @@ def redact_frame(
     if not len(faces):
         return
     frame.make_writable()
-    planes = [_view(plane, part, layout) for plane, part in zip(frame.planes, layout.planes, strict=True)]
-    greys = [_grey(frame, layout, part) for part in layout.planes]
+    planes = [
+        _Plane.of(frame, plane, part, layout, grid) for plane, part in zip(frame.planes, layout.planes, strict=True)
+    ]
     for patch in faces:
-        for (window, _), part, grey in zip(planes, layout.planes, greys, strict=True):
-            _cover(window, part, layout, patch, grid, style=style, grey=grey)
-    for window, memory in planes:
-        if memory is not None:
-            memory[...] = window
+        side = grid.side(patch.region)
+        strength = blur_width(side) if style == "blur" else mosaic_block(side)
+        for plane in planes:
+            plane.cover(patch, style, strength)
+    for plane in planes:
+        if plane.memory is not None:
+            plane.memory[...] = plane.samples
 
 
-def _cover(
-    plane: NDArray[Any], part: PlaneLayout, layout: Layout, patch: Patch, grid: Grid, *, style: Style, grey: int
-) -> None:
-    """One face in one plane."""
-    down, across = grid.down // part.down, grid.across // part.across
-    region = patch.region
-    window = plane[region.y0 * down : region.y1 * down, region.x0 * across : region.x1 * across]
-    mask = patch.scaled(down, across)
-    if mask is not None:
-        mask = mask[: window.shape[0], : window.shape[1]]
-    if part.kind == "alpha":
-        kernels.solid(window, mask, value=grey)
-        return
-    apply(window, mask, style=style, side=grid.side(region), down=part.down, across=part.across, grey=grey)
-    if layout.alpha is not None:
-        kernels.solid(window[..., layout.alpha], mask, value=(1 << layout.depth) - 1)
+class _Plane(NamedTuple):
+    """One plane of a frame at work.
+
+    Attributes:
+        samples: (h, w) or (h, w, C) uint8 or uint16, writable.
+        memory: where samples are to be written back to, if they are a copy.
+        part: what they mean.
+        down: samples per cell, below one another.
+        across: beside one another.
+        grey: what solid paints.
+        alpha: channel that is alpha, or None.
+        opaque: the largest value.
+    """
+
+    samples: NDArray[Any]
+    memory: NDArray[Any] | None
+    part: PlaneLayout
+    down: int
+    across: int
+    grey: int
+    alpha: int | None
+    opaque: int
+
+    @classmethod
+    def of(
+        cls, frame: av.VideoFrame, plane: av.video.plane.VideoPlane, part: PlaneLayout, layout: Layout, grid: Grid
+    ) -> _Plane:
+        """The plane of a frame whose memory is its own."""
+        samples, memory = _view(plane, part, layout)
+        down, across, opaque = grid.down // part.down, grid.across // part.across, (1 << layout.depth) - 1
+        return cls(samples, memory, part, down, across, _grey(frame, layout, part), layout.alpha, opaque)
+
+    def cover(self, patch: Patch, style: Style, strength: int) -> None:
+        """Redact one face.
+
+        Args:
+            patch: where.
+            style: how.
+            strength: pixels of luma: edge of a mosaic's blocks, or of the filters of blur.
+        """
+        down, across, part, region = self.down, self.across, self.part, patch.region
+        window = self.samples[region.y0 * down : region.y1 * down, region.x0 * across : region.x1 * across]
+        mask = patch.mask(window, down, across)
+        if part.kind == "alpha":
+            kernels.solid(window, mask, value=self.opaque)
+            return
+        size = (strength // part.down, strength // part.across)
+        if style == "solid" or min(window.shape[:2]) < kernels.SMALLEST:
+            kernels.solid(window, mask, value=self.grey)
+        elif style == "pixelate":
+            kernels.spread(kernels.block_means(window, size, quick=True), window, mask, block=size)
+        else:
+            kernels.soften(window, mask, width=(max(3, size[0]), max(3, size[1])))
+        if self.alpha is not None:
+            kernels.solid(window[..., self.alpha], mask, value=self.opaque)
 
 
 def _grid(frame: av.VideoFrame, layout: Layout) -> Grid:
@@ -125,13 +167,11 @@ def _view(
 
 
 def _grey(frame: av.VideoFrame, layout: Layout, part: PlaneLayout) -> int:
-    """The middle of a plane's range; of alpha, opaque.
+    """The middle of a plane's range.
 
     Limited luma spans 16 to 235 (ITU-R BT.601, BT.709), times a power of two for more bits. A frame that says nothing
     is limited if it has colour and full if it is grey, as swscale takes it.
     """
-    if part.kind == "alpha":
-        return (1 << layout.depth) - 1
     full = layout.full
     if full is None:
         grey = len(layout.planes) == 1

@@ -28,6 +28,11 @@ class Region:
     box: tuple[float, float, float, float]
 
     @property
+    def corners(self) -> tuple[int, int, int, int]:
+        """First column and row, and those behind the last."""
+        return self.x0, self.y0, self.x1, self.y1
+
+    @property
     def side(self) -> int:
         """Longer side of the grown box, whole pixels, at least 1."""
         return max(1, int(np.ceil(max(self.box[2] - self.box[0], self.box[3] - self.box[1]))))
