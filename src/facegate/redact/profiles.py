@@ -12,13 +12,11 @@ class Profile:
     Attributes:
         name: key in `PROFILES`.
         every: frames from one key frame, on which is looked for faces, to the next.
-        side: longer side of the largest picture that BlazeFace looks at whole, pixels; then at its half, and so on.
-        strong_side: longer side of the picture that CenterFace looks at, pixels.
-        strips: parts of that picture; each key frame shows CenterFace one of them, the first of a shot all of them.
-        found: score of BlazeFace from which on a box is a face for itself.
-        linked: score of BlazeFace from which on a box is one if a track leads to it.
-        strong_found: as `found`, of CenterFace.
-        strong_linked: as `linked`, of CenterFace.
+        scales: longer sides of the pictures that are looked at in tiles, pixels, the finest last. The whole frame in
+            the size of one tile is looked at on every key frame.
+        tiles: how many of these tiles each key frame shows, in turn; the first frame of a shot shows all of the finest.
+        found: score from which on a box is a face for itself.
+        linked: score from which on a box is one if a track leads to it.
         lookahead: frames that are held until what is to be covered in them is final.
         lead: frames that are covered before a face is first seen.
         tail: frames that are covered after a face was last seen.
@@ -27,13 +25,10 @@ class Profile:
 
     name: str
     every: int
-    side: int
-    strong_side: int
-    strips: int
+    scales: tuple[int, ...]
+    tiles: int
     found: float
     linked: float
-    strong_found: float
-    strong_linked: float
     lookahead: int
     lead: int
     tail: int
@@ -50,46 +45,37 @@ PROFILES = {
         Profile(
             "fast",
             every=6,
-            side=960,
-            strong_side=960,
-            strips=4,
-            found=0.6,
-            linked=0.35,
-            strong_found=0.5,
-            strong_linked=0.2,
+            scales=(1280,),
+            tiles=1,
+            found=0.35,
+            linked=0.2,
             lookahead=18,
             lead=6,
-            tail=6,
+            tail=4,
             margin=0.15,
         ),
         Profile(
             "balanced",
             every=5,
-            side=960,
-            strong_side=1920,
-            strips=6,
-            found=0.6,
-            linked=0.3,
-            strong_found=0.4,
-            strong_linked=0.2,
+            scales=(1280, 1920),
+            tiles=2,
+            found=0.3,
+            linked=0.15,
             lookahead=20,
-            lead=10,
-            tail=8,
+            lead=8,
+            tail=5,
             margin=0.15,
         ),
         Profile(
             "thorough",
             every=3,
-            side=1920,
-            strong_side=3840,
-            strips=1,
-            found=0.5,
-            linked=0.25,
-            strong_found=0.3,
-            strong_linked=0.15,
+            scales=(1280, 1920, 3840),
+            tiles=1000,
+            found=0.25,
+            linked=0.12,
             lookahead=21,
             lead=15,
-            tail=12,
+            tail=9,
             margin=0.2,
         ),
     )

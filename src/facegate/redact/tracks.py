@@ -78,7 +78,7 @@ class Track:
         """Before the first or after the last sighting: where it was, where it must have been, and all between."""
         if abs(distance) > limit:
             return None
-        moved = box + np.tile((velocity[:2] + velocity[2:]) / 2, 2) * np.float32(distance)
+        moved = np.asarray(box + np.tile((velocity[:2] + velocity[2:]) / 2, 2) * np.float32(distance), np.float32)
         return grown(around([box, moved]), min(_DOUBT * abs(distance), _MOST_DOUBT))
 
     def _between(self, frame: int) -> Floats:

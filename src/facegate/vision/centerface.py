@@ -1,4 +1,4 @@
-"""CenterFace on OpenCV's dnn: the strong detector of video. Child side only.
+"""CenterFace on LiteRT: the strong detector of video. Child side only.
 
 CenterFace: Joint Face Detection and Alignment Using Face as Point (Xu et al., 2019). A cell of its heat map stands for
 4x4 pixels; a face is a cell that is hot, with the size and the centre's offset that the cell says.
@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from facegate.vision import boxes as bx
 from facegate.vision.boxes import Floats
 from facegate.vision.models import weights
+from facegate.vision.tflite import turned
 
 # Input sizes are multiples of this: five halvings, each undone on the way up.
 MULTIPLE = 32
 STRIDE = 4  # pixels of the input per cell
 POINTS = 5
-# The outputs' names in centerface.onnx: heat, log of height and width in cells, offset y and x in cells, points y, x in
-# parts of the box.
-_OUTPUTS = ("537", "538", "539", "540")
+# The outputs' names in centerface.onnx: heat before its sigmoid, logarithms of height and width in cells, offset y, x
+# in cells, points y and x in parts of the box.
+_OUTPUTS = ("536", "538", "539", "540")
 # As in the authors' own decoder.
 SAME_FACE_IOU = 0.3
 
@@ -43,25 +44,43 @@ class Faces:
 
 
 class CenterFace:
-    """The network. It takes as many threads as `cv2.setNumThreads` allows, and runs without Python's lock."""
+    """The network, its memory allocated for pictures of one size. One thread; runs without Python's lock.
 
-    def __init__(self) -> None:
-        # Read from memory: the child may open no file, and the digest is of these very bytes.
-        self._net = cv2.dnn.readNetFromONNX(np.frombuffer(weights("centerface"), np.uint8))
+    Attributes:
+        height: of the input, pixels.
+        width: of the input, pixels.
+    """
 
-    def __call__(self, rgb: NDArray[np.uint8], min_score: float) -> Faces:
-        """Look once at a picture of any size, at its own scale.
+    def __init__(self, height: int, width: int) -> None:
+        """Allocate.
 
         Args:
-            rgb: (H, W, 3) uint8, RGB. What is missing to a multiple of 32 is black, on the right and below.
-            min_score: above 0.
+            height: a multiple of 32.
+            width: a multiple of 32.
+        """
+        self.height, self.width = height, width
+        model = turned(weights("centerface"), _OUTPUTS, height, width)
+        self._interpreter = Interpreter(model_content=model, num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = int(self._interpreter.get_input_details()[0]["index"])
+        self._outputs = [int(item["index"]) for item in self._interpreter.get_output_details()]
+
+    def __call__(self, rgb: NDArray[np.uint8], min_score: float) -> Faces:
+        """Look once, at the picture's own scale.
+
+        Args:
+            rgb: (h, w, 3) uint8, RGB, no larger than the input; what is missing on the right and below is black.
+            min_score: above 0, below 1.
         """
         height, width = rgb.shape[:2]
-        padded = (-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE)
-        blob = np.zeros((1, 3, *padded), np.float32)
-        blob[0, :, :height, :width] = rgb.transpose(2, 0, 1)
-        self._net.setInput(blob)
-        heat, size, offset, points = (np.asarray(out, np.float32) for out in self._net.forward(_OUTPUTS))
+        # LiteRT refuses to run while a view of its memory lives.
+        upright = self._interpreter.tensor(self._input)()[0, ::-1, ::-1]
+        upright[:height, :width] = rgb
+        upright[height:] = 0
+        upright[:height, width:] = 0
+        del upright
+        self._interpreter.invoke()
+        heat, size, offset, points = (self._interpreter.get_tensor(index)[0, ::-1, ::-1] for index in self._outputs)
         return decode(heat, size, offset, points, min_score)
 
 
@@ -69,20 +88,20 @@ def decode(heat: Floats, size: Floats, offset: Floats, points: Floats, min_score
     """What the network's numbers mean, one box a face.
 
     Args:
-        heat: (1, 1, h, w).
-        size: (1, 2, h, w), natural logarithm of height and width in cells.
-        offset: (1, 2, h, w), of the centre, down and right, in cells.
-        points: (1, 10, h, w), y and x of each point from the box's corner, in parts of its height and width.
-        min_score: above 0.
+        heat: (h, w, 1), logits.
+        size: (h, w, 2), natural logarithm of height and width in cells.
+        offset: (h, w, 2), of the centre, down and right, in cells.
+        points: (h, w, 10), y and x of each point from the box's corner, in parts of its height and width.
+        min_score: above 0, below 1.
     """
-    rows, columns = np.nonzero(heat[0, 0] > min_score)
-    scores = heat[0, 0, rows, columns]
-    sides = np.exp(size[0, :, rows, columns]) * STRIDE
-    centre = (np.stack([rows, columns], axis=1) + offset[0, :, rows, columns] + 0.5) * STRIDE
+    rows, columns = np.nonzero(heat[..., 0] > np.log(min_score / (1 - min_score)))
+    scores = (1 / (1 + np.exp(-heat[rows, columns, 0]))).astype(np.float32)
+    sides = np.exp(size[rows, columns]) * STRIDE
+    centre = (np.stack([rows, columns], axis=1) + offset[rows, columns] + 0.5) * STRIDE
     corner = centre - sides / 2
     boxes = np.concatenate([corner, corner + sides], axis=1)[:, [1, 0, 3, 2]].astype(np.float32)
     leaders = np.flatnonzero(bx.clusters(boxes, scores, min_iou=SAME_FACE_IOU) == np.arange(len(boxes)))
     best = leaders[np.argsort(-scores[leaders], kind="stable")]
-    parts = points[0, :, rows[best], columns[best]].reshape(-1, POINTS, 2)
+    parts = points[rows[best], columns[best]].reshape(-1, POINTS, 2)
     places = (corner[best, None] + parts * sides[best, None])[..., ::-1]
-    return Faces(boxes[best], scores[best].astype(np.float32), places.astype(np.float32))
+    return Faces(boxes[best], scores[best], places.astype(np.float32))

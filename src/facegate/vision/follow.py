@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facegate.redact.linking import predicted
 from facegate.redact.profiles import Profile
-from facegate.redact.tracks import Track, Tracks
+from facegate.redact.tracks import Tracks
 from facegate.vision.boxes import Floats
 from facegate.vision.shots import Shots
+from facegate.vision.trails import Held, Trails
 from facegate.vision.video_detector import Seen, VideoDetector
 
 
@@ -54,13 +54,6 @@ class Kept:
     box: NDArray[np.float32]
 
 
-@dataclass(slots=True)
-class _Held:
-    index: int
-    frame: av.VideoFrame
-    key: bool = False
-
-
 class Follower:
     """Finds, links and covers the faces of one video. One thread; a bounded number of frames is held.
 
@@ -82,8 +75,9 @@ class Follower:
         self._lookahead = profile.lookahead * self._count
         self._detector = VideoDetector(profile, info.rotation)
         self._tracks = Tracks(profile, per_count=self._count)
+        self._trails = Trails(self._detector, self._tracks)
         self._shots = Shots(self._detector.pictures)
-        self._held: deque[_Held] = deque()
+        self._held: deque[Held] = deque()
         self._next = 0
         self._last_key = -1
         self._last_seen: Seen | None = None
@@ -104,7 +98,7 @@ class Follower:
             if self._held and not self._held[-1].key:
                 self._key(self._held[-1])
             self._tracks.cut(index)
-        self._held.append(_Held(index, frame))
+        self._held.append(Held(index, frame))
         if change.cut or index - self._last_key >= self._every:
             if change.still and self._last_seen is not None:
                 self._again(self._held[-1], self._last_seen)
@@ -129,49 +123,30 @@ class Follower:
             self._tracks.forget_before(self._held[0].index)
         return ready
 
-    def _again(self, held: _Held, seen: Seen) -> None:
+    def _again(self, held: Held, seen: Seen) -> None:
         """A key frame that shows what the one before showed: the same faces, without looking."""
         held.key, self._last_key = True, held.index
         self._tracks.see(held.index, seen.boxes, seen.sure)
 
-    def _key(self, held: _Held, *, everywhere: bool = False) -> None:
-        """Look for faces, and look where faces are expected."""
-        held.key, self._last_key = True, held.index
+    def _key(self, held: Held, *, everywhere: bool = False) -> None:
+        """Look for faces, and where that leaves a doubt about a track, look for it on the frames between."""
+        before, self._last_key = self._last_key, held.index
+        held.key = True
         seen = self._detector.see(held.frame, everywhere=everywhere)
         unseen, new = self._tracks.see(held.index, seen.boxes, seen.sure)
+        between = [each for each in self._held if before < each.index < held.index]
         for track in unseen:
-            box = self._detector.look(held.frame, predicted(track, held.index))
-            if box is not None and not self._taken(held.index, box, track):
-                track.add(held.index, box)
+            if not self._trails.look(track, held):
+                self._trails.along(track, [*between, held])
         for track in new:
-            self._back(track)
+            self._trails.along(track, reversed(between))
+            # Then over the key frames to where it came from, as far as frames are held.
+            keys = [each for each in reversed(self._held) if each.key and each.index < track.frames[0]]
+            self._trails.along(track, keys, far=False)
+        for track in self._tracks.current(held.index):
+            if track.frames[-1] == held.index and track not in new:
+                self._trails.between(track, between)
         self._last_seen = self._all_seen(held.index)
-
-    def _taken(self, index: int, box: Floats, mine: Track) -> bool:
-        """Whether the face that a guided look found is another track's."""
-        centre = (box[:2] + box[2:]) / 2
-        others = [t.boxes[-1] for t in self._tracks.alive if t is not mine and t.frames and t.frames[-1] == index]
-        return any(bool(np.all((centre >= other[:2]) & (centre <= other[2:]))) for other in others)
-
-    def _back(self, track: Track) -> None:
-        """Follow a new face back to where it came from, as far as frames are held."""
-        for held in reversed(self._held):
-            if not held.key or held.index >= track.frames[0]:
-                continue
-            if held.index < track.start:
-                return
-            box = self._detector.look(held.frame, predicted(track, held.index))
-            if box is None or self._known(held.index, box):
-                return
-            track.add(held.index, box)
-
-    def _known(self, index: int, box: Floats) -> bool:
-        centre = (box[:2] + box[2:]) / 2
-        for track in self._tracks.alive:
-            other = track.boxes[track.frames.index(index)] if index in track.frames else None
-            if other is not None and np.all((centre >= other[:2]) & (centre <= other[2:])):
-                return True
-        return False
 
     def _all_seen(self, index: int) -> Seen:
         boxes = [track.boxes[-1] for track in self._tracks.alive if track.frames[-1] == index]

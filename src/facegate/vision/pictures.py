@@ -28,6 +28,7 @@ class Picture:
         corner: x, y of the part in the frame.
         size: height and width of the picture before turning.
         turns: quarter turns clockwise that made it upright.
+        origin: x, y of `rgb` in the whole upright picture.
     """
 
     rgb: Pixels
@@ -35,11 +36,17 @@ class Picture:
     corner: tuple[float, float]
     size: tuple[int, int]
     turns: int
+    origin: tuple[int, int] = (0, 0)
+
+    def part(self, top: int, left: int, height: int, width: int) -> Picture:
+        """A part of the upright picture, pixels of it."""
+        rgb = self.rgb[top : top + height, left : left + width]
+        return Picture(rgb, self.scale, self.corner, self.size, self.turns, (left, top))
 
     def to_frame(self, boxes: Floats) -> Floats:
         """Boxes (N, 4) of the picture in pixels of the frame."""
         height, width = self.size
-        x0, y0, x1, y1 = boxes.T
+        x0, y0, x1, y1 = (boxes + np.tile(self.origin, 2)).T
         # Where the corners were before the picture was turned.
         back = (
             (x0, y0, x1, y1),
@@ -80,11 +87,10 @@ class Pictures:
         height, width = reduced(frame.height, frame.width, longer)
         return self.scaled(frame, height, width, "gray")
 
-    def rows(self, whole: Picture, first: int, behind: int) -> Picture:
-        """Some rows of a picture of a whole frame, counted before turning."""
-        upright = np.rot90(np.rot90(whole.rgb, whole.turns)[first:behind], -whole.turns)
-        corner = (whole.corner[0], whole.corner[1] + first * whole.scale[1])
-        return Picture(upright, whole.scale, corner, (behind - first, whole.size[1]), whole.turns)
+    def upright(self, frame: av.VideoFrame, longer: int) -> tuple[int, int]:
+        """Height and width that `whole` would have."""
+        height, width = reduced(frame.height, frame.width, longer)
+        return (width, height) if self._turns % 2 else (height, width)
 
     def scaled(self, frame: av.VideoFrame, height: int, width: int, form: str) -> Pixels:
         """One plane in that size and format, (height, bytes of a row) uint8, a view of the frame that swscale made."""

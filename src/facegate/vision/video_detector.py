@@ -1,4 +1,9 @@
-"""Find faces in decoded frames of video, at the sizes that a profile asks for. Child side only."""
+"""Find faces in decoded frames of video, at the sizes that a profile asks for. Child side only.
+
+CenterFace alone looks. On the clips of known faces it finds 98 % of those of 24 px and more at a score with 0.04 false
+boxes a frame, and a face that fills the picture as well; BlazeFace at the same cost, on pictures of twice as many
+pixels, has 0.7 false boxes at the score that finds as many.
+"""
 
 from __future__ import annotations
 
@@ -10,31 +15,27 @@ from numpy.typing import NDArray
 
 from facegate.redact.profiles import Profile
 from facegate.vision import boxes as bx
-from facegate.vision.blazeface import decode, merge
 from facegate.vision.boxes import Floats
-from facegate.vision.centerface import CenterFace
-from facegate.vision.convolutional import Network, convolutional
-from facegate.vision.models import weights
-from facegate.vision.pictures import Crops, Picture, Pictures, reduced
+from facegate.vision.centerface import MULTIPLE, CenterFace
+from facegate.vision.pictures import Crops, Picture, Pictures
 
-# BlazeFace sees faces up to about the 128 px that it was made for: the smallest picture shows one that fills the frame.
-_SMALLEST = 144
-# Inputs are multiples of this in both directions.
-_GRID = 32
-# Strips of the strong picture overlap by this, pixels of it: faces larger than that are seen by the pictures that
-# are smaller.
-_OVERLAP = 96
-# A guided look: side of its picture and size of the face in it, as the second look of pictures has them.
-_LOOK, _FACE = 96, 44.0
+# Longer and shorter side of what the network sees at once, pixels: 64 MB. For a whole 1920x1080 frame it takes 370.
+TILE = (704, 384)
+# Tiles overlap at least by this, pixels: a face that is larger is large enough for the next coarser picture.
+_OVERLAP = 32
+# A look at one face: side of the picture, and size of the face in it where it is expected near and far.
+_LOOK, _NEAR, _FAR = 96, 32.0, 20.0
 _SAME_FACE_IOU, _NESTED_IOS = 0.3, 0.6
+# CenterFace's boxes are narrower than a face from ear to ear by this share of their width on each side (median).
+_NARROW = 0.06
 
 
 class Seen(NamedTuple):
     """Boxes of one frame.
 
     Attributes:
-        boxes: (N, 4) float32, xyxy, pixels of the frame, in BlazeFace's convention.
-        scores: (N,) float32, 0 to 1, of whichever network saw it.
+        boxes: (N, 4) float32, xyxy, pixels of the frame: forehead to chin, ear to ear.
+        scores: (N,) float32, 0 to 1.
         sure: (N,) bool, whether that is enough for a face by itself.
     """
 
@@ -44,99 +45,125 @@ class Seen(NamedTuple):
 
 
 class VideoDetector:
-    """The networks, allocated at the first frame for its size; frames of one size after that."""
+    """The networks, allocated at the first frame for its orientation."""
 
     def __init__(self, profile: Profile, rotation: int) -> None:
-        """Load.
+        """Set up.
 
         Args:
             profile: which pictures are looked at, with what thresholds.
             rotation: degrees clockwise that show the frames upright.
         """
         self._profile = profile
-        self._model = convolutional(weights("face_detection_short_range"))
-        self._networks: dict[tuple[int, int], Network] = {}
         self.pictures = Pictures(rotation)
         self.crops = Crops(self.pictures, rotation)
-        self._strong = CenterFace()
-        self._look = Network(self._model, _LOOK, _LOOK)
-        self._next_strip = 0
+        self._networks: dict[tuple[int, int], CenterFace] = {}
+        self._turn = 0
 
     def see(self, frame: av.VideoFrame, *, everywhere: bool) -> Seen:
         """Faces of a key frame.
 
         Args:
             frame: of any format.
-            everywhere: whether CenterFace looks at all of it instead of at the strip whose turn it is.
+            everywhere: whether all tiles of the finest picture are looked at instead of those whose turn it is.
         """
-        parts = [*self._quick(frame), *self._thorough(frame, everywhere=everywhere)]
+        whole = self.pictures.whole(frame, _within_tile(frame))
+        parts = [self._scan(whole)]
+        scales = finer(frame, self._profile.scales)
+        for scale, tiles in self._choose(frame, scales, everywhere=everywhere).items():
+            picture = self.pictures.whole(frame, scale)
+            parts += [self._scan(picture.part(*tile)) for tile in tiles]
         return joined(parts)
 
-    def _quick(self, frame: av.VideoFrame) -> list[Seen]:
-        longer, parts = self._profile.side, []
-        while longer >= _SMALLEST:
-            picture = self.pictures.whole(frame, longer)
-            longer = min(longer, max(frame.width, frame.height)) // 2
-            found = merge(decode(self._network(picture).look(picture.rgb), self._profile.linked))
-            parts.append(self._seen(picture, found.boxes, found.scores, self._profile.found))
-        return parts
+    def _choose(
+        self, frame: av.VideoFrame, scales: list[int], *, everywhere: bool
+    ) -> dict[int, list[tuple[int, int, int, int]]]:
+        """Tiles to look at, by scale."""
+        rings = [[(scale, tile) for tile in tiles(*self.pictures.upright(frame, scale))] for scale in scales]
+        if not rings:
+            return {}
+        if everywhere:
+            chosen = rings[-1]
+        elif self._profile.tiles >= sum(map(len, rings)):
+            chosen = [pair for ring in rings for pair in ring]
+        else:
+            # One of each scale in turn, so that the coarser ones, of fewer tiles, come round more often.
+            turns = range(self._turn, self._turn + self._profile.tiles)
+            chosen = [ring[turn // len(rings) % len(ring)] for turn in turns for ring in [rings[turn % len(rings)]]]
+            self._turn += self._profile.tiles
+        by_scale: dict[int, list[tuple[int, int, int, int]]] = {}
+        for scale, tile in dict.fromkeys(chosen):
+            by_scale.setdefault(scale, []).append(tile)
+        return by_scale
 
-    def _network(self, picture: Picture) -> Network:
-        height, width = (-(-side // _GRID) * _GRID for side in picture.rgb.shape[:2])
-        if (height, width) not in self._networks:
-            self._networks[height, width] = Network(self._model, height, width)
-        return self._networks[height, width]
+    def _scan(self, picture: Picture) -> Seen:
+        faces = self._network(picture)(picture.rgb, self._profile.linked)
+        boxes = picture.to_frame(widened(faces.boxes))
+        return Seen(boxes, faces.scores, faces.scores >= self._profile.found)
 
-    def _thorough(self, frame: av.VideoFrame, *, everywhere: bool) -> list[Seen]:
-        profile = self._profile
-        if not profile.strong_side:
-            return []
-        rows = strips(reduced(frame.height, frame.width, profile.strong_side)[0], profile.strips)
-        self._next_strip = (self._next_strip + 1) % len(rows)
-        picture = self.pictures.whole(frame, profile.strong_side)
-        parts = []
-        for first, behind in rows if everywhere else [rows[self._next_strip]]:
-            strip = self.pictures.rows(picture, first, behind)
-            faces = self._strong(strip.rgb, profile.strong_linked)
-            parts.append(self._seen(strip, as_blazeface(faces.boxes), faces.scores, profile.strong_found))
-        return parts
+    def _network(self, picture: Picture) -> CenterFace:
+        height, width = (-(-side // MULTIPLE) * MULTIPLE for side in picture.rgb.shape[:2])
+        # What is nearly a tile takes the tile's network: a second one would cost its weights again.
+        for size, network in self._networks.items():
+            if height <= size[0] and width <= size[1] and size[0] * size[1] <= 1.2 * height * width:
+                return network
+        return self._networks.setdefault((height, width), CenterFace(height, width))
 
-    @staticmethod
-    def _seen(picture: Picture, boxes: Floats, scores: Floats, found: float) -> Seen:
-        return Seen(picture.to_frame(boxes), scores, scores >= found)
+    def look(self, frame: av.VideoFrame, box: Floats, *, far: bool = False) -> Floats | None:
+        """The face that is expected at a box, (4,) pixels of the frame; None if it is not there.
 
-    def look(self, frame: av.VideoFrame, box: Floats) -> Floats | None:
-        """The face that is expected at a box, (4,) pixels of the frame; None if it is not there."""
-        picture = self.crops.cut(frame, box, _LOOK, _FACE)
-        found = merge(decode(self._look.look(picture.rgb), self._profile.linked))
-        if not len(found):
+        Args:
+            frame: of any format.
+            box: (4,) where it should be; it is found within a size of that.
+            far: it may be two sizes away.
+        """
+        picture = self.crops.cut(frame, box, _LOOK, _FAR if far else _NEAR)
+        found = self._network(picture)(picture.rgb, self._profile.linked)
+        if not len(found.scores):
             return None
-        boxes = picture.to_frame(found.boxes)
+        boxes = picture.to_frame(widened(found.boxes))
         size = np.max(box[2:] - box[:2])
         sizes = np.max(boxes[:, 2:] - boxes[:, :2], axis=1)
         away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - (box[:2] + box[2:]) / 2, axis=1) / size
-        fits = (away < 0.7) & (np.abs(np.log(sizes / size)) < np.log(1.6))
+        fits = (away < (2.2 if far else 1.0)) & (np.abs(np.log(sizes / size)) < np.log(1.6))
         if not fits.any():
             return None
-        return np.asarray(boxes[np.argmax(np.where(fits, found.scores - 0.5 * away, -np.inf))], np.float32)
+        return np.asarray(boxes[np.argmax(np.where(fits, found.scores - 0.4 * away, -np.inf))], np.float32)
 
 
-def strips(height: int, count: int) -> list[tuple[int, int]]:
-    """First row and the one behind the last of overlapping strips, all of one height and together the whole."""
-    if count == 1 or height <= 2 * _OVERLAP:
-        return [(0, height)]
-    each = min(height, -(-(height + (count - 1) * _OVERLAP) // (count * _GRID)) * _GRID)
-    tops = [round(index * (height - each) / (count - 1)) for index in range(count)]
-    return [(top, top + each) for top in tops]
+def _within_tile(frame: av.VideoFrame) -> int:
+    """Longer side of the largest picture of a whole frame that fits into a tile."""
+    longer, shorter = max(frame.width, frame.height), min(frame.width, frame.height)
+    return int(longer * min(1.0, TILE[0] / longer, TILE[1] / shorter))
 
 
-def as_blazeface(boxes: Floats) -> Floats:
-    """CenterFace's boxes, hairline to chin, as the squares of BlazeFace."""
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    sides = boxes[:, 2:] - boxes[:, :2]
-    half = np.maximum(sides[:, 0], sides[:, 1] * np.float32(0.8))[:, None] / 2
-    middle = centre + sides * np.array([0, 0.06], np.float32)
-    return np.concatenate([middle - half, middle + half], axis=1)
+def finer(frame: av.VideoFrame, scales: tuple[int, ...]) -> list[int]:
+    """The scales that show more than the whole frame in one tile does, and no more than there is."""
+    longer, coarse = max(frame.width, frame.height), _within_tile(frame)
+    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.1 * coarse})
+
+
+def tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:
+    """Top, left, height and width of overlapping tiles that are together a picture, row by row."""
+    high, wide = TILE[::-1] if width >= height else TILE
+    return [
+        (top, left, min(high, height), min(wide, width))
+        for top in _starts(height, high)
+        for left in _starts(width, wide)
+    ]
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    if length <= tile:
+        return [0]
+    count = -(-(length - _OVERLAP) // (tile - _OVERLAP))
+    return [round(index * (length - tile) / (count - 1)) for index in range(count)]
+
+
+def widened(boxes: Floats) -> Floats:
+    """CenterFace's boxes as wide as faces are."""
+    more = (boxes[:, 2:3] - boxes[:, :1]) * np.float32(_NARROW)
+    return np.asarray(boxes + more * np.array([-1, 0, 1, 0], np.float32), np.float32)
 
 
 def joined(parts: list[Seen]) -> Seen:
@@ -144,8 +171,8 @@ def joined(parts: list[Seen]) -> Seen:
     boxes = np.concatenate([part.boxes for part in parts])
     scores = np.concatenate([part.scores for part in parts])
     sure = np.concatenate([part.sure for part in parts])
-    # Sure ones lead: an uncertain box that happens to be larger takes no face with it.
-    leader = bx.clusters(boxes, scores + sure, min_iou=_SAME_FACE_IOU, min_ios=_NESTED_IOS)
+    leader = bx.clusters(boxes, scores, min_iou=_SAME_FACE_IOU, min_ios=_NESTED_IOS)
+    # An uncertain box that happens to be larger takes no sure one with it.
     counts = sure | ~sure[leader]
     leaders, union = bx.union(np.where(counts[:, None], boxes, boxes[leader]), leader)
     return Seen(union, scores[leaders], sure[leaders])
