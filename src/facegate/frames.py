@@ -39,14 +39,16 @@ class Frames:
     def __init__(self, custody: Custody, start: dict[str, Any], size_wh: tuple[int, int]) -> None:
         self.seconds: float | None = None
         width, height = size_wh
-        self._frames = self._go(custody, start, (height, width, 3))
+        # No method: a generator that refers to this would keep it alive, and the work going, when everyone has let go.
+        self._frames = _frames(custody, start, (height, width, 3))
 
     def __iter__(self) -> Self:
         return self
 
     @quiet
     def __next__(self) -> NDArray[np.uint8]:
-        return next(self._frames)
+        frame, self.seconds = next(self._frames)
+        return frame
 
     def __enter__(self) -> Self:
         return self
@@ -61,32 +63,33 @@ class Frames:
         """End the work; idempotent. The last frame reads zeros from now on."""
         self._frames.close()
 
-    def _go(
-        self, custody: Custody, start: dict[str, Any], shape: tuple[int, int, int]
-    ) -> Generator[NDArray[np.uint8], None, None]:
-        size = shape[0] * shape[1] * shape[2]
-        patience = Patience(custody)
-        held: int | None = None
-        ring = [new_region("frame", size) for _ in range(RING)]
-        with running(custody, start, ring):
-            while True:
-                command = {"do": "video.frame", "wait": wait_of(custody), "free": held}
-                with custody.working():
-                    answer = custody.call(command)
-                    patience.check(answer)
-                    held = None
-                    if answer.get("done") is True:
-                        return
-                    if answer.get("slot") is None:
-                        continue
-                    held = whole(answer, "slot", 0, RING - 1)
-                    if answer.get("done") is not False:
-                        raise ProtocolError("The child did not say whether there are more frames.")
-                    seconds = seconds_of(answer)
-                    ring[held].lock_used(size)
-                    window = custody.open_region(ring[held])
-                try:
-                    self.seconds = seconds
-                    yield window.array(np.uint8, shape)  # type: ignore[misc]
-                finally:
-                    custody.close_window(window)
+
+def _frames(
+    custody: Custody, start: dict[str, Any], shape: tuple[int, int, int]
+) -> Generator[tuple[NDArray[np.uint8], float], None, None]:
+    """Each frame and when it is shown, seconds."""
+    size = shape[0] * shape[1] * shape[2]
+    patience = Patience(custody)
+    held: int | None = None
+    ring = [new_region("frame", size) for _ in range(RING)]
+    with running(custody, start, ring):
+        while True:
+            command = {"do": "video.frame", "wait": wait_of(custody), "free": held}
+            with custody.working():
+                answer = custody.call(command)
+                patience.check(answer)
+                held = None
+                if answer.get("done") is True:
+                    return
+                if answer.get("slot") is None:
+                    continue
+                held = whole(answer, "slot", 0, RING - 1)
+                if answer.get("done") is not False:
+                    raise ProtocolError("The child did not say whether there are more frames.")
+                seconds = seconds_of(answer)
+                ring[held].lock_used(size)
+                window = custody.open_region(ring[held])
+            try:
+                yield window.array(np.uint8, shape), seconds  # type: ignore[misc]
+            finally:
+                custody.close_window(window)

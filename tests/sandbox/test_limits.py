@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facegate.errors import LimitExceededError, SandboxTimeoutError
+from facegate.errors import LimitExceededError, SandboxTimeoutError, UploadError
 from facegate.incoming import stage
 from facegate.policy import MediaLimits, Policy
 from facegate.sandbox.budget import Budget, memory_for
@@ -35,6 +36,25 @@ def test_the_budget_follows_the_policy() -> None:
     small = Policy(limits=MediaLimits(pixels=1_000_000, bytes=1 << 20), ttl=5)
     assert Budget.of(small).cpu < Budget.of(Policy()).cpu
     assert memory_for(small.limits) + 63_000_000 * 16 < memory_for(MediaLimits())
+
+
+def test_only_a_child_with_a_video_has_room_for_one() -> None:
+    import facegate
+
+    policy = Policy(spares=0)
+    budget = Budget.of(policy)
+    with facegate.Gate(policy) as gate, gate.open_request("room-for-video", purpose="safety") as request:
+        pid = child_of(request).pid
+        memory, cpu = (resource.prlimit(pid, which) for which in (resource.RLIMIT_AS, resource.RLIMIT_CPU))
+        assert memory[1] - memory[0] == budget.video_memory - budget.memory > 1 << 30
+        assert cpu == (budget.cpu, budget.video_cpu + 1)
+        with pytest.raises(UploadError):
+            request.admit(b"no picture", "image")
+        assert resource.prlimit(pid, resource.RLIMIT_AS) == memory
+        with pytest.raises(UploadError):
+            request.admit(b"no video either", "video")
+        assert resource.prlimit(pid, resource.RLIMIT_AS) == (memory[1], memory[1])
+        assert resource.prlimit(pid, resource.RLIMIT_CPU) == (budget.video_cpu, budget.video_cpu + 1)
 
 
 @pytest.fixture(scope="module")

@@ -25,6 +25,7 @@ from facegate.hosting import NOT_ENDED
 from facegate.memory.region import Region
 from facegate.protections import Protection
 from facegate.sandbox import wire
+from facegate.sandbox.limits import make_room_for_video
 from facegate.sandbox.listener import NOTHING, Listener
 from facegate.sandbox.seccomp.rules import LATER
 
@@ -135,6 +136,8 @@ class Child:
             try:
                 self._channel.settimeout(timeout)
                 shared = [each if isinstance(each, int) else each.fd for each in (*files, *sources, *targets)]
+                if files:
+                    make_room_for_video(self.pid)
                 counts = {"sources": len(sources)} | ({"files": len(files)} if files else {})
                 wire.send(self._channel, command | counts, shared)
                 answer = self._receive(max(deadline - time.monotonic(), 0.001))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import astuple
 from typing import Any, ClassVar, Final
 
 from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
@@ -78,7 +79,7 @@ class Zygote:
                         "-P",
                         "-s",
                         *self.program,
-                        *map(str, (theirs.fileno(), granted.memory, granted.cpu)),
+                        *map(str, (theirs.fileno(), *astuple(granted))),
                     ],
                     env=ENVIRONMENT,
                     stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -28,16 +29,20 @@ def limit_zygote(budget: Budget) -> list[Protection]:
         SandboxSetupError: the kernel did not keep one.
     """
     # RLIMIT_AS counts what is mapped, so what the zygote has mapped by now, libraries above all, comes on top.
-    space = _lower(resource.RLIMIT_AS, address_space() + budget.memory)
-    core, size, files = [_lower(which, most) for _, which, most in _FIXED]
+    # The hard limit is for a video: the worker raises the soft one when it hands a child one, and the child cannot.
+    used = address_space()
+    space, most = _lower(resource.RLIMIT_AS, used + budget.memory, used + budget.video_memory)
+    core, size, files = [_lower(which, value, value)[0] for _, which, value in _FIXED]
     check_zygote()
-    if resource.getrlimit(resource.RLIMIT_AS) != (space, space):
+    if resource.getrlimit(resource.RLIMIT_AS) != (space, most):
         raise SandboxSetupError("The kernel did not keep the limit address_space_limit.")
     return [
         core_limit(core, _CORE_PATTERN),
         Protection("file_size_limit", "achieved", f"RLIMIT_FSIZE {size} bytes"),
         Protection("open_files_limit", "achieved", f"RLIMIT_NOFILE {files}"),
-        Protection("address_space_limit", "achieved", f"RLIMIT_AS {space >> 20} MiB"),
+        Protection(
+            "address_space_limit", "achieved", f"RLIMIT_AS {space >> 20} MiB; of a child with a video {most >> 20} MiB"
+        ),
     ]
 
 
@@ -74,28 +79,41 @@ def check_zygote() -> None:
         raise SandboxSetupError("The kernel did not keep the limit address_space_limit.")
 
 
-def _lower(which: int, most: int) -> int:
+def _lower(which: int, soft: int, hard: int) -> tuple[int, int]:
     """Set a limit for good; where the hard limit is less already, that stays, since only root may raise it."""
-    _, hard = resource.getrlimit(which)
-    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(which, (value, value))
-    return value
+    _, already = resource.getrlimit(which)
+    values = (soft, hard) if already == resource.RLIM_INFINITY else (min(soft, already), min(hard, already))
+    resource.setrlimit(which, values)
+    return values
 
 
 def limit_child(budget: Budget) -> None:
     """Limit the processor time of this process; not the zygote's, which may run for months.
 
-    At the soft limit comes SIGXCPU, which names the cause. Whoever handles that signal gets SIGKILL a second later.
+    At the soft limit comes SIGXCPU, which names the cause. Whoever handles that signal gets SIGKILL at the hard one, a
+    second above what a child with a video may take.
 
     Raises:
         SandboxSetupError: the kernel did not keep it.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    most = budget.cpu + 1 if hard == resource.RLIM_INFINITY else min(budget.cpu + 1, hard)
+    most = budget.video_cpu + 1 if hard == resource.RLIM_INFINITY else min(budget.video_cpu + 1, hard)
     wanted = (min(budget.cpu, most), most)
     resource.setrlimit(resource.RLIMIT_CPU, wanted)
     if resource.getrlimit(resource.RLIMIT_CPU) != wanted:
         raise SandboxSetupError("The kernel did not keep the limit cpu_limit.")
+
+
+def make_room_for_video(pid: int) -> None:
+    """Raise the soft limits of a child on memory and processor time to the hard ones; called by the worker.
+
+    A child may not do so itself. Where the worker may not either, a container's filter for one, a large video is
+    refused for want of memory, as a picture over its limits is.
+    """
+    for which, below in ((resource.RLIMIT_AS, 0), (resource.RLIMIT_CPU, 1)):
+        with suppress(PermissionError, ProcessLookupError):
+            _, hard = resource.prlimit(pid, which)
+            resource.prlimit(pid, which, (hard - below, hard))
 
 
 def address_space() -> int:

@@ -1,6 +1,6 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
-Run as ``python -m facegate.sandbox.zygote FD MEMORY CPU`` by `facegate.sandbox.host`: its end of the control channel
+Run as ``python -m facegate.sandbox.zygote FD BUDGET`` by `facegate.sandbox.host`: its end of the control channel
 and the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
 """
 
@@ -147,10 +147,10 @@ def load() -> Loaded:
 
 def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
     """Be a zygote, started by `facegate.sandbox.host` with these arguments."""
-    descriptor, memory, cpu = map(int, arguments)
+    descriptor, *budget = map(int, arguments)
     channel = socket.socket(fileno=descriptor)
     try:
-        main(channel, Budget(memory, cpu), make)
+        main(channel, Budget(*budget), make)
     except FacegateError as error:
         wire.send(channel, {"ready": False, "reason": error.reason})
         sys.exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,7 +137,8 @@ class Videos:
         }
 
     def _start(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
-        video, plan, threads = self._idle(command), self._plan(command), Threads.of_this_machine()
+        video, plan = self._idle(command), self._plan(command)
+        threads = Threads.of_this_machine(math.prod(video.info.size_wh))
         settings = OutputSettings(
             container=command["container"],
             codec=command["codec"],
@@ -162,7 +164,8 @@ class Videos:
         return {"pieces": pieces, "done": done} | self._progress()
 
     def _frames(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
-        video, threads = self._idle(command), Threads.of_this_machine()
+        video = self._idle(command)
+        threads = Threads.of_this_machine(math.prod(video.info.size_wh))
         plan = None if command["plan"] is None else self._plan(command)
         width, height = upright_size(video.info)
         ring = [np.frombuffer(each, np.uint8, count=width * height * 3).reshape(height, width, 3) for each in regions]

@@ -110,6 +110,9 @@ class Carried(NamedTuple):
     chapters: tuple[Chapter, ...]
 
 
+NOTHING_ELSE: Final = Carried((), frozenset(), {}, (), ())
+
+
 def carried(container: av.container.InputContainer) -> Carried:
     """Sort an upload's tracks into what may be carried over and what not.
 

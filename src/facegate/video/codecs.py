@@ -102,6 +102,10 @@ def plan(info: VideoInfo, settings: OutputSettings) -> Plan:
         raise Refusal("output.quality")
     codec, pixel_format = _codec(info, container, settings.codec)
     options = _options(codec, settings.preset or "medium", quality, settings.threads)
+    if container == "avi":
+        options["bf"] = "0"  # AVI has no time stamps, only an order
+    if codec == "webp":
+        options |= _webp_options(info, quality)
     return Plan(container, codec, ENCODERS[codec], pixel_format, options)
 
 
@@ -142,6 +146,8 @@ def pixel_format(codec: str, info: VideoInfo) -> tuple[str, bool] | None:
     if not names:
         return None
     source = plain(info.pixel_format)
+    if source in names:
+        return source, True
     best, loss = find_best_pix_fmt_of_list(names, source)
     if best is None:
         return None
@@ -190,7 +196,12 @@ def _options(codec: str, preset: str, quality: int | None, threads: int) -> dict
     if codec == "vp9":
         return {"crf": str(crf), "b": "0", "deadline": "good", "cpu-used": str(_VPX[preset]), "row-mt": "1"}
     if codec == "av1":
-        return {"crf": str(crf), "preset": str(_SVT[preset]), "svtav1-params": f"lp={threads}"}
-    if codec == "webp":
-        return {"lossless": "1"} if quality is None else {"quality": str(quality)}
+        return {"crf": str(crf), "preset": str(_SVT[preset]), "svtav1-params": f"lp={min(threads, 2)}"}
     return {}
+
+
+def _webp_options(info: VideoInfo, quality: int | None) -> dict[str, str]:
+    # Palette pictures are smaller without loss than with it, and look better.
+    if quality == 100 or (quality is None and info.container == "gif"):
+        return {"lossless": "1"}
+    return {"quality": str(quality or 90)}

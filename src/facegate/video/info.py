@@ -84,6 +84,9 @@ class Look:
         mastering: AVMasteringDisplayMetadata's bytes, or None.
         light: AVContentLightMetadata's bytes, or None.
         interlaced: whether it is made of two fields.
+        chroma_location: where a chroma sample lies between its luma samples, FFmpeg's name; None for the default.
+        field_order: AVFieldOrder.
+        loop: how often a GIF or WebP plays, 0 for ever; None for what does not loop.
     """
 
     pts: int
@@ -98,3 +101,6 @@ class Look:
     mastering: bytes | None
     light: bytes | None
     interlaced: bool
+    loop: int | None = None
+    chroma_location: str | None = None
+    field_order: int = 0

@@ -37,11 +37,13 @@ class Probe(NamedTuple):
         container: kind of file.
         size: bytes.
         truncated: whether the file's own lengths say that its end is missing.
+        loop: how often a GIF or WebP plays, 0 for ever; None for other files.
     """
 
     container: Container
     size: int
     truncated: bool
+    loop: int | None
 
 
 def probe(file: BinaryIO) -> Probe:
@@ -63,7 +65,7 @@ def probe(file: BinaryIO) -> Probe:
     except (struct.error, IndexError):
         raise Refusal("video.unsupported") from None
     file.seek(0)
-    return Probe(container, size, end > size)
+    return Probe(container, size, end > size, _loop(container, head))
 
 
 def _told(file: BinaryIO, head: bytes, size: int) -> tuple[Container, int]:
@@ -139,3 +141,15 @@ def _riff(head: bytes) -> int:
     length = int(struct.unpack("<I", head[4:8])[0])
     # A recorder that was cut off never wrote the length.
     return 8 + length if 0 < length < 0xFFFFFFFF else 0
+
+
+def _loop(container: Container, head: bytes) -> int | None:
+    if container == "gif":
+        at = head.find(b"NETSCAPE2.0\x03\x01")
+        # The block counts how often it plays again; without one it plays once.
+        again = int.from_bytes(head[at + 13 : at + 15], "little") if at >= 0 else -1
+        return 0 if again == 0 else 1 if again < 0 else again + 1
+    if container == "webp":
+        at = head.find(b"ANIM\x06\0\0\0")
+        return int.from_bytes(head[at + 12 : at + 14], "little") if at >= 0 else 1
+    return None

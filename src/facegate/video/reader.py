@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Generator, Iterator
 from fractions import Fraction
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import av
 import av.container
+import av.logging
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from facegate.codes import Refusal
 from facegate.policy import VideoLimits
 from facegate.video.allowed import ONE_FOR_ONE, OTHER_DECODERS, VIDEO_DECODERS
+from facegate.video.carry import Carried, carried
 from facegate.video.info import Container, Packet
 from facegate.video.limits import Meter, check_claims, check_picture
 from facegate.video.probe import DEMUXERS
@@ -31,6 +35,7 @@ _OPTIONS: Final = {
 _NO_VIDEO: Final = (
     Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image | Disposition.dependent
 )
+CHROMA_LOCATIONS: Final = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
 _DEFAULT_RATE: Final = Fraction(25)
 
 
@@ -99,11 +104,57 @@ class Reader:
         self._meter = Meter(self._limits, self.time_base)
         self._interlaced = False
         self._expected: set[int] = set()
+        # AVI has slots, not time stamps: the first frame that comes out is shown in the first slot that is not empty.
+        self._slots: deque[int] | None = deque() if self.container.format.name == "avi" else None
         self._last_pts: int | None = None
-        self.carried: frozenset[int] = frozenset()
+        self._carried: frozenset[int] = frozenset()
+
+    @property
+    def number(self) -> int:
+        """Index of `video` in the file."""
+        return self.video.index
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name of the coding of `video`."""
+        return self.video.codec_context.codec.canonical_name
+
+    @property
+    def aspect(self) -> Fraction | None:
+        """Width of a pixel over its height, as container and coding say together; or None."""
+        found = self.video.sample_aspect_ratio
+        return Fraction(found) if found else None
+
+    def chroma_location(self) -> str | None:
+        """Where chroma samples lie, FFmpeg's name of it; None when the file does not say.
+
+        PyAV has no attribute for it, but FFmpeg's description of the file has, to whoever asks for a verbose one. Asked
+        for before there are decoder threads: their messages would wait for this one.
+        """
+        av.logging.set_libav_level(av.logging.VERBOSE)
+        av.logging.set_level(av.logging.INFO)
+        try:
+            described: str = cast("Any", self.container).dumps_format()
+        finally:
+            av.logging.set_level(None)
+            av.logging.set_libav_level(av.logging.INFO)
+        lines = (line for line in described.splitlines() if line.startswith(f"  Stream #0:{self.video.index}"))
+        words = re.split(r"[(),\s]+", next(lines, ""))
+        return next((word for word in words if word in CHROMA_LOCATIONS), None)
+
+    @property
+    def field_order(self) -> int:
+        """AVFieldOrder, as the header says."""
+        return self.video.codec_context.field_order
+
+    def tracks(self) -> Carried:
+        """What else is in the file. From here on `items` hands on the packets of what may be carried."""
+        found = carried(self.container)
+        self._carried = found.indices
+        return found
 
     def items(self) -> Generator[av.VideoFrame | Packet]:
-        """Frames of `video`, in order of time; packets of the tracks in `carried`, untouched; as the file mixes them.
+        """Frames of `video`, in order of time; packets of carried tracks, untouched; as the file mixes them.
 
         Raises:
             Refusal: video.damaged, video.changes, memory, or a limit's code.
@@ -131,7 +182,7 @@ class Reader:
         self.container.close()
 
     def _packets(self) -> Iterator[Packet]:
-        chosen = [stream for stream in self.container.streams if stream.index in self.carried]
+        chosen = [stream for stream in self.container.streams if stream.index in self._carried]
         demuxer = self.container.demux(self.video, *chosen)
         while True:
             try:
@@ -167,6 +218,8 @@ class Reader:
             yield self._stamped(frame)
 
     def _expect(self, packet: Packet) -> None:
+        if self._slots is not None and packet.dts is not None:
+            self._slots.append(packet.dts)
         if self.video.codec_context.name in ONE_FOR_ONE and packet.pts is not None and not packet.is_discard:
             self._expected.add(packet.pts)
 
@@ -178,6 +231,8 @@ class Reader:
         if frame.pts is not None:
             self._expected.discard(frame.pts)
         pts = frame.pts if frame.pts is not None else frame.dts
+        if self._slots:
+            pts = self._slots.popleft()
         step = frame.duration or round(1 / self.rate / self.time_base) or 1
         if pts is None:
             pts = 0 if self._last_pts is None else self._last_pts + step

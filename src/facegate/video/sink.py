@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, cast
@@ -9,12 +10,13 @@ from typing import Any, cast
 import av
 import av.container
 from av.stream import Stream
-from av.video.reformatter import ColorRange, VideoReformatter
 from av.video.stream import VideoStream
 
 from facegate.codes import Refusal
+from facegate.video.animated import with_last_duration
 from facegate.video.carry import MUXERS, describe, font_name, holds
 from facegate.video.codecs import OutputSettings, Plan, plan
+from facegate.video.fit import TURNED, Fitter
 from facegate.video.hdr import hdr_options
 from facegate.video.info import Packet, TrackInfo
 from facegate.video.source import VideoSource
@@ -22,6 +24,10 @@ from facegate.video.source import VideoSource
 _INTERLACED = 1 << 18  # AV_CODEC_FLAG_INTERLACED_DCT
 _BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT
 _BITEXACT_FORMAT = 0x400  # AVFMT_FLAG_BITEXACT
+# Clocks of containers that have their own.
+# 600 s of these still fit into 32 bits, which older players want.
+_FINEST = 7_000_000
+_UNITS = {"gif": Fraction(1, 100), "webp": Fraction(1, 1000)}
 _INTERLEAVE = 10_000_000  # µs that one track may run ahead of another before it is written all the same
 
 
@@ -46,8 +52,12 @@ class VideoSink:
 
     def __init__(self, file: Any, source: VideoSource, settings: OutputSettings) -> None:
         self.plan: Plan = plan(source.info, settings)
-        self._look = source.look
-        self._reformatter = VideoReformatter()
+        self._source_unit = source.info.time_base
+        self._unit = _UNITS.get(self.plan.container, source.info.time_base)
+        if self.plan.container == "avi":
+            self._unit = 1 / Fraction(source.info.rate).limit_denominator(1_001)
+        self._fitter = Fitter(self.plan, source.look, source.info.size_wh, source.info.time_base)
+        self._last_pts: int | None = None
         self._durations: dict[int, int] = {}
         self._targets: dict[int, Stream] = {}
         self._done = False
@@ -56,7 +66,7 @@ class VideoSink:
                 file,
                 "w",
                 format=MUXERS[self.plan.container],
-                container_options={"max_interleave_delta": str(_INTERLEAVE)},
+                container_options=_muxer_options(self.plan, source),
             )
             # No random numbers in it: the same upload gives the same file.
             self._container.flags |= _BITEXACT_FORMAT
@@ -73,13 +83,12 @@ class VideoSink:
         Raises:
             Refusal: output.failed or memory.
         """
-        ready = self._fitting(frame)
-        # The upload's kind of picture (I, P, B) is not the output's; an encoder would follow it.
-        ready.pict_type = 0
-        if ready.pts is not None and ready.duration:
-            self._durations[ready.pts] = ready.duration
         try:
-            self._write(self._video.encode(ready))
+            ready = self._fitter.fit(frame)
+            # The upload's kind of picture (I, P, B) is not the output's; an encoder would follow it.
+            ready.pict_type = 0
+            if self._timed(ready):
+                self._write(self._video.encode(ready))
         except (av.FFmpegError, ValueError) as error:
             raise _refusal(error) from None
 
@@ -92,6 +101,8 @@ class VideoSink:
         target = self._targets.get(packet.stream_index)
         if target is None:
             return
+        if target.name == "mov_text" and self.plan.container in {"mp4", "mov"} and packet.size == 2:
+            return  # an empty caption ends the one before it; the muxer writes these itself
         if packet.dts is None:
             packet.dts = packet.pts
         packet.stream = target
@@ -115,33 +126,44 @@ class VideoSink:
         except (av.FFmpegError, ValueError) as error:
             raise _refusal(error) from None
 
+    def _timed(self, frame: av.VideoFrame) -> bool:
+        """Put a frame on the output's time line; False when one stands there already: its clock is too coarse."""
+        ratio = self._source_unit / self._unit
+        pts = round((frame.pts or 0) * ratio)
+        if self._last_pts is not None and pts <= self._last_pts:
+            return False
+        self._last_pts = pts
+        if frame.duration:
+            self._durations[pts] = round(frame.duration * ratio)
+        frame.pts, frame.time_base = pts, self._unit
+        return True
+
     def _write(self, packets: list[Packet]) -> None:
         for packet in packets:
             duration = self._durations.pop(packet.pts, None) if packet.pts is not None else None
             if duration is not None:
                 packet.duration = duration
-            self._container.mux_one(packet)
+            self._container.mux_one(self._webp(packet) if self.plan.codec == "webp" else packet)
 
-    def _fitting(self, frame: av.VideoFrame) -> av.VideoFrame:
-        if frame.format.name == self.plan.pixel_format:
-            return frame
-        same_range = ColorRange.JPEG if self._look.full_range else ColorRange.MPEG
-        return self._reformatter.reformat(
-            frame,
-            format=self.plan.pixel_format,
-            src_color_range=same_range,
-            dst_color_range=same_range,
-        )
+    def _webp(self, packet: Packet) -> Packet:
+        """The encoder's one packet, which is the whole file, with the last frame's duration put right."""
+        last = self._durations.get(self._last_pts or 0)
+        if last is None:
+            return packet
+        ready: Packet = av.Packet(with_last_duration(bytes(packet), last))
+        ready.stream, ready.time_base = self._video, packet.time_base
+        ready.pts, ready.dts = packet.pts, packet.dts
+        return ready
 
     def _add_video(self, source: VideoSource, threads: int) -> VideoStream:
         info, look = source.info, source.look
         rate = Fraction(info.rate).limit_denominator(1_001_000)
         stream = cast("VideoStream", self._container.add_stream(self.plan.encoder, rate=rate))
         context = stream.codec_context
-        context.width, context.height = info.size_wh
+        context.width, context.height = self._fitter.size_wh
         context.pix_fmt = self.plan.pixel_format
-        context.time_base = info.time_base
-        stream.time_base = info.time_base
+        context.time_base = self._unit
+        stream.time_base = self._unit
         context.thread_count = threads
         context.thread_type = "AUTO"  # PyAV's default would cut x264's pictures into slices
         context.flags |= _BITEXACT
@@ -149,12 +171,16 @@ class VideoSink:
         context.color_primaries = look.color_primaries
         context.color_trc = look.color_trc
         context.colorspace = look.colorspace
-        if look.aspect:
-            context.sample_aspect_ratio = look.aspect
-        if look.interlaced and self.plan.codec == "h264":
-            context.flags |= _INTERLACED
+        if self._fitter.aspect:
+            context.sample_aspect_ratio = self._fitter.aspect
+        if look.interlaced:
+            context.field_order = look.field_order
+            # The others have no coding for fields; x265's is experimental.
+            context.flags |= _INTERLACED if self.plan.codec == "h264" else 0
         context.options = self.plan.options | hdr_options(self.plan, look)
-        if look.matrix is not None:
+        if look.chroma_location is not None:
+            context.options["chroma_sample_location"] = look.chroma_location
+        if look.matrix is not None and self.plan.container not in TURNED:
             stream.set_display_matrix(look.matrix)
         if self.plan.codec == "hevc" and self.plan.container in {"mp4", "mov"}:
             context.codec_tag = "hvc1"
@@ -208,3 +234,27 @@ class VideoSink:
 
 def _refusal(error: Exception) -> Refusal:
     return Refusal("memory" if isinstance(error, MemoryError) else "output.failed")
+
+
+def _muxer_options(plan: Plan, source: VideoSource) -> dict[str, str]:
+    options = {"max_interleave_delta": str(_INTERLEAVE)}
+    loop = source.look.loop
+    if plan.container in {"mp4", "mov"}:
+        # Edit lists, and so the offsets of tracks, are in this unit; the usual 1/1000 s would shift them.
+        options["movie_timescale"] = str(_common_unit(source))
+    elif plan.container == "gif":
+        # Counts how often it plays again; -1 for once.
+        options["loop"] = str(-1 if loop == 1 else (loop or 1) - 1 if loop else 0)
+    elif plan.container == "webp":
+        options["loop"] = str(loop or 0)
+    return options
+
+
+def _common_unit(source: VideoSource) -> int:
+    """Ticks per second in which every track's time stamps are whole numbers, if that is a sensible number."""
+    units = [
+        source.info.time_base,
+        *(Fraction(each.time_base) for each in source.carried.streams.values() if each.time_base),
+    ]
+    common = math.lcm(*(unit.denominator for unit in units))
+    return common if common <= _FINEST else 90_000

@@ -13,7 +13,8 @@ from av.video.reformatter import ColorRange
 
 from facegate.codes import Refusal
 from facegate.policy import VideoLimits
-from facegate.video.carry import Carried, carried, holds
+from facegate.video.animated import WebpReader
+from facegate.video.carry import Carried, holds
 from facegate.video.info import Look, Packet, TrackInfo, VideoInfo
 from facegate.video.probe import probe
 from facegate.video.reader import Reader
@@ -57,7 +58,7 @@ class VideoSource:
         if self._probe.truncated and not salvage:
             raise Refusal("video.truncated")
         self._lost = 0
-        self._reader: Reader | None = None
+        self._reader: Reader | WebpReader | None = None
         self._pass: Generator[av.VideoFrame | Packet] | None = None
         self._held: list[av.VideoFrame | Packet] = []
         self._start()
@@ -112,12 +113,10 @@ class VideoSource:
     def _start(self) -> Generator[av.VideoFrame | Packet]:
         """Open the file from its beginning and go up to its first frame."""
         self._end()
-        if self._probe.container == "webp":
-            raise Refusal("video.unsupported")
         reader = self._open()
         self._reader = reader
-        self.carried: Carried = carried(reader.container)
-        reader.carried = self.carried.indices
+        self.carried: Carried = reader.tracks()
+        chroma = reader.chroma_location()
         self._pass = reader.items()
         self._held, held_bytes = [], 0
         for item in self._pass:
@@ -130,11 +129,13 @@ class VideoSource:
                 raise Refusal("video.damaged")
         else:
             raise Refusal("video.empty")
-        self.look = _look(first, reader.video.sample_aspect_ratio)
+        self.look = _look(first, reader, chroma, self._probe.loop)
         self.info = self._described(reader, first)
         return self._pass
 
-    def _open(self) -> Reader:
+    def _open(self) -> Reader | WebpReader:
+        if self._probe.container == "webp":
+            return WebpReader(self._file, self._limits, salvage=self._salvage)
         return Reader(
             self._file,
             self._probe.container,
@@ -144,19 +145,19 @@ class VideoSource:
             salvage=self._salvage,
         )
 
-    def _described(self, reader: Reader, first: av.VideoFrame) -> VideoInfo:
+    def _described(self, reader: Reader | WebpReader, first: av.VideoFrame) -> VideoInfo:
         tracks = tuple(
             TrackInfo(
                 kind=track.kind,
                 codec=track.codec,
                 copied=holds(self._probe.container, track),
-                redacted=track.number == reader.video.index,
+                redacted=track.number == reader.number,
             )
             for track in self.carried.tracks
         )
         return VideoInfo(
             container=self._probe.container,
-            codec=reader.video.codec_context.codec.canonical_name,
+            codec=reader.codec,
             size_wh=(first.width, first.height),
             # PyAV's is counter-clockwise.
             rotation=round(-first.rotation / 90) * 90 % 360,
@@ -201,7 +202,7 @@ class VideoSource:
             self._reader = None
 
 
-def _look(first: av.VideoFrame, aspect: Fraction | None) -> Look:
+def _look(first: av.VideoFrame, reader: Reader | WebpReader, chroma: str | None, loop: int | None) -> Look:
     name = first.format.name
     full_range = first.color_range == ColorRange.JPEG or name.startswith("yuvj")
     matrix = _side(first, SideData.DISPLAYMATRIX)
@@ -213,11 +214,14 @@ def _look(first: av.VideoFrame, aspect: Fraction | None) -> Look:
         color_primaries=first.color_primaries,
         color_trc=first.color_trc,
         colorspace=first.colorspace,
-        aspect=Fraction(aspect) if aspect else None,
+        aspect=reader.aspect,
         matrix=None if matrix is None or len(matrix) != _MATRIX.size else _MATRIX.unpack(matrix),
         mastering=_side(first, SideData.MASTERING_DISPLAY_METADATA),
         light=_side(first, SideData.CONTENT_LIGHT_LEVEL),
         interlaced=first.interlaced_frame,
+        loop=loop,
+        chroma_location=chroma,
+        field_order=reader.field_order,
     )
 
 

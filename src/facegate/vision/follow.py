@@ -23,8 +23,13 @@ from facegate.vision.video_detector import Seen, VideoDetector
 class Upright(Protocol):
     """What following needs to know of a video, as `facegate.video.info.VideoInfo` has it."""
 
-    rotation: int
-    rate: float
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise that show the frames upright."""
+
+    @property
+    def rate(self) -> float:
+        """Frames per second."""
 
 
 class Covered(NamedTuple):

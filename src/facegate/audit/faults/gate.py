@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import ClassVar
 
 from facegate.gate import Gate
@@ -42,5 +43,5 @@ class FaultGate(Gate):
     def _start(self) -> FaultPool:
         budget = Budget.of(self.policy)
         if self._cpu is not None:
-            budget = Budget(budget.memory, self._cpu)
+            budget = replace(budget, cpu=self._cpu)
         return FaultPool(self.policy.spares, self._accept, budget, secret=_secret_arenas(self.policy))
