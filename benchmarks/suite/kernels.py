@@ -39,7 +39,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
         def redact(style: str = style) -> None:
             planes.redact_frame(picture, where, style=style, shape="ellipse")
 
-        yield Pair(f"kernels.{style}", timed(f"redact_frame, {style}, ellipse", redact), ceiling, profile.rounds, 30)
+        yield Pair(f"kernels.{style}", timed(f"redact_frame, {style}, ellipse", redact), ceiling, profile.rounds, 100)
     if profile.peers:
         yield from _beside_supervision(profile)
 

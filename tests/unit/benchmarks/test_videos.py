@@ -18,6 +18,7 @@ from benchmarks.peers.contenders.transcode import transcode
 from benchmarks.peers.memory import Watch, tree
 from benchmarks.peers.outcome import changes, facts
 from benchmarks.peers.video_coverage import covered
+from benchmarks.peers.video_memory import compared as memory_compared
 from benchmarks.peers.video_report import compared, markdown, summed_up
 from benchmarks.peers.video_rows import rows
 from facegate.video.threads import Threads
@@ -163,3 +164,10 @@ def test_the_whole_way_with_the_ceiling(tmp_path: Path, capsys: pytest.CaptureFi
 def test_no_row_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert video.main(["--only", "nobody"]) == 2
     assert "No row has nobody in its name" in capsys.readouterr().err
+
+
+def test_growth_of_memory_and_what_is_over_the_ceiling() -> None:
+    peaks = {"decode + encode": {300: 400.0, 1800: 410.0}, "facegate fast": {300: 500.0, 1800: 550.0}}
+    _, row = memory_compared(peaks)
+    assert row["growth"] == pytest.approx(0.1)
+    assert row["over_ceiling_mb"] == {"300": 100.0, "1800": 140.0}
