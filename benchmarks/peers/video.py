@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks.clips import first_frames
 from benchmarks.peers.outcome import changes, facts
+from benchmarks.peers.video_claims import claims
 from benchmarks.peers.video_coverage import covered
 from benchmarks.peers.video_report import compared, markdown, summed_up
 from benchmarks.peers.video_rows import Row, rows
@@ -93,6 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         }
         report = {"host": known, "clip": about, "rounds": options.rounds}
         report |= measure(chosen, subject, options.rounds, options.timeout, Path(scratch))
+    report["claims"] = claims(report["rows"])
     options.out.mkdir(parents=True, exist_ok=True)
     name = f"video-{options.clip}-{len(subject.frames)}"
     (options.out / f"{name}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

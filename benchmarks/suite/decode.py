@@ -11,6 +11,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from benchmarks.suite import host
 from benchmarks.suite.clips import clip_of
 from benchmarks.suite.pairs import Pair, Profile, timed
 from facegate.policy import MediaLimits, VideoLimits
@@ -31,7 +32,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
 
     with tempfile.TemporaryDirectory() as folder:
         path, frames = clip_of(profile, Path(folder))
-        threads = Threads.of_this_machine().decode
+        threads = Threads.of(host.cores()).decode
 
         def source() -> None:
             with path.open("rb") as opened:

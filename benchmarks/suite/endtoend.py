@@ -12,7 +12,6 @@ import facegate
 from benchmarks.peers.contenders.transcode import transcode
 from benchmarks.suite.clips import clip_of
 from benchmarks.suite.pairs import Pair, Profile, Side, timed
-from facegate.video.threads import Threads
 
 # Of both sides.
 PRESET, CRF = "medium", 23
@@ -24,14 +23,12 @@ def pairs(profile: Profile) -> Iterator[Pair]:
     with tempfile.TemporaryDirectory() as folder, facegate.Gate() as gate:
         path, frames = clip_of(profile, Path(folder))
         out = Path(folder) / "out.mp4"
-        threads = Threads.of_this_machine()
 
         def pure() -> None:
-            if transcode(path, out, preset=PRESET, crf=CRF, threads=threads) != frames:
+            if transcode(path, out, preset=PRESET, crf=CRF) != frames:
                 raise RuntimeError("The transcode lost frames.")
 
-        words = f"x264 {PRESET} crf {CRF}, threads {threads.decode} + {threads.encode}"
-        ceiling = timed(f"PyAV decode and encode, {words}", pure, wall=True)
+        ceiling = timed(f"PyAV decode and encode, x264 {PRESET} crf {CRF}, same threads", pure, wall=True)
         for name in profile.profiles:
 
             def redact(runs: int, name: str = name) -> list[float]:

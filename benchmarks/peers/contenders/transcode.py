@@ -17,15 +17,14 @@ from facegate.video.threads import Threads
 _WAITING = 8
 
 
-def transcode(source: Path, target: Path, *, preset: str, crf: int, threads: Threads) -> int:
-    """Decode in one thread and encode in another, beside the threads that the codecs have themselves.
+def transcode(source: Path, target: Path, *, preset: str, crf: int) -> int:
+    """Decode in one thread and encode in another, with as many threads of the codecs as facegate's child gives them.
 
     Args:
         source: any video.
         target: .mp4, overwritten.
         preset: of x264.
         crf: of x264.
-        threads: of the codecs: what facegate's child gives them.
 
     Returns:
         The number of frames.
@@ -33,6 +32,7 @@ def transcode(source: Path, target: Path, *, preset: str, crf: int, threads: Thr
     queue: Queue[av.VideoFrame | av.Packet | BaseException | None] = Queue(_WAITING)
     with av.open(str(source)) as reading, av.open(str(target), "w") as writing:
         video = reading.streams.video[0]
+        threads = Threads.of_this_machine(video.width * video.height)
         video.thread_type, video.codec_context.thread_count = "AUTO", threads.decode
         options = {"preset": preset, "crf": str(crf)}
         encoder = writing.add_stream("libx264", rate=video.average_rate, options=options)
@@ -76,8 +76,7 @@ def main() -> None:
     """``SOURCE TARGET SETTINGS``, settings as JSON; how long it took as JSON."""
     settings = json.loads(sys.argv[3])
     begun = time.perf_counter()
-    threads = Threads.of_this_machine()
-    transcode(Path(sys.argv[1]), Path(sys.argv[2]), preset=settings["preset"], crf=settings["crf"], threads=threads)
+    transcode(Path(sys.argv[1]), Path(sys.argv[2]), preset=settings["preset"], crf=settings["crf"])
     print(json.dumps({"seconds": time.perf_counter() - begun}))
 
 

