@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.suite import host, report
-from benchmarks.suite.judge import STRANGER, Verdict, baseline, judge, missing
+from benchmarks.suite.judge import LEAST_RUNS, STRANGER, Verdict, baseline, judge, missing
 from benchmarks.suite.pairs import Pair, Result, measure
-from benchmarks.suite.registry import PROFILES, select
+from benchmarks.suite.registry import PROFILES, UnknownBenchmarkError, select
 
 BASELINE = Path(__file__).with_name("baseline.json")
 
@@ -115,12 +115,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--update", action="store_true", help="write this host's baseline instead of checking")
     parser.add_argument("--times", type=int, default=5, help="runs that a baseline is made of")
     options = parser.parse_args(arguments)
+    if not options.update and not options.baseline.exists():
+        print(f"There is no baseline {options.baseline}; --update makes one.", file=sys.stderr)
+        return 2
+    if options.update and options.times < LEAST_RUNS:
+        print(f"A baseline needs {LEAST_RUNS} runs or more.", file=sys.stderr)
+        return 2
     try:
         if options.update:
             update(options.baseline, options.only, options.times)
             return 0
         return check(options.baseline, options.only, options.out)
-    except (ValueError, FileNotFoundError) as error:
+    except UnknownBenchmarkError as error:
         print(error, file=sys.stderr)
         return 2
 

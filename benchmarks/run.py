@@ -18,7 +18,7 @@ from rich.table import Table
 from benchmarks.suite import host, report
 from benchmarks.suite.page import render
 from benchmarks.suite.pairs import Result, measure
-from benchmarks.suite.registry import PROFILES, select
+from benchmarks.suite.registry import PROFILES, UnknownBenchmarkError, select
 
 HISTORY = Path(__file__).with_name("history.jsonl")
 
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for pair in select(profile, options.only):
             results.append(measure(pair))
             print(f"{pair.name}: {results[-1].ratio:.3f}", file=sys.stderr)
-    except ValueError as error:
+    except UnknownBenchmarkError as error:
         print(error, file=sys.stderr)
         return 2
     run = report.build(profile.name, facts, results)

@@ -16,6 +16,8 @@ from benchmarks.suite.pairs import Result
 # A margin is never narrower: that much can change with a compiler or a kernel. Never wider: 20 % must be seen.
 LEAST_MARGIN: Final = 0.07
 MOST_MARGIN: Final = 0.15
+# With fewer, what runs differ by is a guess.
+LEAST_RUNS: Final = 3
 # Margin over what runs of the same commit differed by.
 SAFETY: Final = 1.5
 # On a host that the baseline has no figures of, ratios of another one are all that there is.
@@ -77,7 +79,7 @@ def baseline(runs: Sequence[Sequence[Result]]) -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: too few, or they have not the same benchmarks.
     """
-    if len(runs) < 3 or len({tuple(each.pair for each in run) for run in runs}) != 1:
+    if len(runs) < LEAST_RUNS or len({tuple(each.pair for each in run) for run in runs}) != 1:
         raise ValueError("A baseline needs at least three runs of the same benchmarks.")
     rows = {}
     for same in zip(*runs, strict=True):

@@ -18,6 +18,10 @@ PROFILES: Final = {
 }
 
 
+class UnknownBenchmarkError(ValueError):
+    """A name fits no group and no benchmark."""
+
+
 def select(profile: Profile, only: Sequence[str] = ()) -> Iterator[Pair]:
     """The pairs of a profile, set up one group after the other.
 
@@ -26,7 +30,7 @@ def select(profile: Profile, only: Sequence[str] = ()) -> Iterator[Pair]:
         only: names of groups or of pairs; all if there are none.
 
     Raises:
-        ValueError: a name fits nothing, which is known only at the end of the iteration for names of pairs.
+        UnknownBenchmarkError: a name fits nothing, which is known at the end of the iteration.
     """
     left = set(only)
     for group in GROUPS:
@@ -40,4 +44,4 @@ def select(profile: Profile, only: Sequence[str] = ()) -> Iterator[Pair]:
             left -= names
             yield pair
     if left:
-        raise ValueError(f"There is no benchmark {', '.join(sorted(left))}; groups are {', '.join(GROUPS)}.")
+        raise UnknownBenchmarkError(f"There is no benchmark {', '.join(sorted(left))}; groups are {', '.join(GROUPS)}.")
