@@ -83,10 +83,12 @@ def update(path: Path, only: Sequence[str], times: int) -> None:
     content: dict[str, Any] = {"schema": report.SCHEMA, "hosts": {}}
     if path.exists():
         content = json.loads(path.read_text(encoding="utf-8"))
-    runs = []
+    runs: list[list[Result]] = []
     for number in range(times):
-        runs.append([measure(pair) for pair in select(PROFILES["short"], only)])
-        print(f"run {number + 1} of {times} done", file=sys.stderr)
+        runs.append([])
+        for pair in select(PROFILES["short"], only):
+            runs[-1].append(measure(pair))
+            print(f"run {number + 1}, {pair.name}: {runs[-1][-1].ratio:.3f}", file=sys.stderr)
     rows = baseline(runs)
     kept = content["hosts"].get(host.key(), {}).get("benchmarks", {}) if only else {}
     taken = datetime.now(UTC).isoformat(timespec="seconds")
