@@ -85,7 +85,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
-# Ratios against the committed baseline, about a minute; 1 if something is slower past its margin. docs/benchmarks.md says
+# Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says
 # how a baseline is made.
 gate: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.gate --out bench-out/gate.json

@@ -26,7 +26,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
                     return [_open_and_purge(gate, wait=spares > 0) for _ in range(runs)]
 
                 ours = Side(f"open and purge a request, {words}", cycle)
-                yield Pair(f"lifecycle.{name}", ours, ceiling, 3 * profile.rounds, 9)
+                yield Pair(f"lifecycle.{name}", ours, ceiling, 2 * profile.rounds, 7)
     finally:
         forks.close()
 
