@@ -26,6 +26,8 @@ from benchmarks.suite.judge import LEAST_RUNS, STRANGER, Verdict, baseline, judg
 from benchmarks.suite.pairs import Pair, Result, measure
 from benchmarks.suite.registry import PROFILES, UnknownBenchmarkError, select
 
+# A load above this, before a baseline is begun, is somebody else's.
+BUSY = 1.0
 BASELINE = Path(__file__).with_name("baseline.json")
 
 
@@ -56,6 +58,8 @@ def check(path: Path, only: Sequence[str], out: Path | None) -> int:
     _show(verdicts, f"{time.monotonic() - begun:.0f} s, against {row['commit']}")
     if stranger:
         print(f"No baseline of this host ({host.key()}): margins are {STRANGER:g} times as wide.", file=sys.stderr)
+    if row["load"] > BUSY:
+        print(f"The baseline was taken at a load of {row['load']:.1f}: take it again.", file=sys.stderr)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(report.build("short", facts, results), indent=2) + "\n", encoding="utf-8")
@@ -83,6 +87,7 @@ def update(path: Path, only: Sequence[str], times: int) -> None:
     content: dict[str, Any] = {"schema": report.SCHEMA, "hosts": {}}
     if path.exists():
         content = json.loads(path.read_text(encoding="utf-8"))
+    facts = host.facts()
     runs: list[list[Result]] = []
     for number in range(times):
         runs.append([])
@@ -92,11 +97,11 @@ def update(path: Path, only: Sequence[str], times: int) -> None:
     rows = baseline(runs)
     kept = content["hosts"].get(host.key(), {}).get("benchmarks", {}) if only else {}
     taken = datetime.now(UTC).isoformat(timespec="seconds")
-    facts = host.facts()
     content["hosts"][host.key()] = {
         "taken": taken,
         "commit": facts["commit"],
         "runs": times,
+        "load": facts["load_before"],
         "versions": facts["versions"],
         "benchmarks": kept | rows,
     }

@@ -21,7 +21,7 @@ def pairs(profile: Profile) -> Iterator[Pair]:
     cv2.setNumThreads(1)
     detector = Detector()
     for name, rgb, scan, runs in (
-        ("large", portrait("astronaut"), "large", 30),
+        ("large", portrait("astronaut"), "large", 60),
         ("everyone", scene("five").rgb, "everyone", 3),
     ):
 

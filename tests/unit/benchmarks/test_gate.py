@@ -82,7 +82,7 @@ def test_another_host_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_benchmark_that_there_is_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "baseline.json"
-    path.write_text(json.dumps({"schema": 1, "hosts": {host.key(): {"commit": "abc", "benchmarks": {}}}}))
+    path.write_text(json.dumps({"schema": 1, "hosts": {host.key(): {"commit": "abc", "load": 0.0, "benchmarks": {}}}}))
     assert gate.main(["--only", "nothing.such", "--baseline", str(path)]) == 2
     assert "There is no benchmark nothing.such" in capsys.readouterr().err
 
@@ -102,5 +102,7 @@ def test_the_committed_baseline_gates_the_frame_path() -> None:
     content = json.loads(gate.BASELINE.read_text(encoding="utf-8"))
     for key, row in content["hosts"].items():
         counted = {name.partition(".")[0] for name, each in row["benchmarks"].items() if each["gated"]}
-        assert counted >= {"kernels", "detection", "mesh", "decode", "endtoend"}, key
+        assert counted >= {"kernels", "detection", "mesh", "decode"}, key
+        # By the wall, which says nothing on a busy machine.
+        assert row["load"] > gate.BUSY or "endtoend" in counted, key
         assert all(0 < each["margin"] < 0.2 for each in row["benchmarks"].values())
