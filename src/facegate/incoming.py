@@ -6,7 +6,6 @@ copied: the child gets a descriptor of its own, open for reading only.
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import stat as modes
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, TypeAlias
 
 from facegate.codes import to_error
-from facegate.memory.regions import new_region
+from facegate.memory.regions import LINUX, new_region
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
@@ -85,12 +84,13 @@ def plain_file(source: Source) -> PlainFile | None:
     """The source as a plain file, if it is one that can be opened anew, read-only and with a position of its own.
 
     Of file objects only Python's own, unbuffered or buffered for reading: others may have a descriptor and yet read
-    something else than what lies there, as `gzip.GzipFile` does. The caller's position is not moved.
+    something else than what lies there, as `gzip.GzipFile` does. The caller's position is not moved. Elsewhere
+    than on Linux everything is copied.
 
     Raises:
         OSError: a path cannot be opened.
     """
-    if isinstance(source, (bytes, bytearray, memoryview)):
+    if not LINUX or isinstance(source, (bytes, bytearray, memoryview)):
         return None
     if isinstance(source, (str, os.PathLike)):
         # Without waiting for whoever would write to it, were it a pipe.
@@ -114,7 +114,7 @@ def _taken(descriptor: int, start: int) -> PlainFile | None:
     try:
         found = os.fstat(descriptor)
         if modes.S_ISREG(found.st_mode):
-            fcntl.fcntl(descriptor, fcntl.F_SETFL, 0)
+            os.set_blocking(descriptor, True)
             return PlainFile(descriptor, start, max(found.st_size - start, 0))
     except BaseException:
         os.close(descriptor)

@@ -204,8 +204,8 @@ class Request:
                 lies on the face; or ``"none"`` (or None) to find boxes only.
             scan: ``"everyone"`` finds faces from 24 pixels up. ``"large"`` takes a single coarse look, some times
                 faster, for one large subject; small faces are missed, and `redact` finds them by a scan of its own.
-            at: of a video, the second in its own time whose frame is looked at. `redact` follows the face that it is
-                told to keep from there, in both directions.
+            at: of a video, which frame is looked at: the one shown so many seconds after the first. `redact` leaves the
+                face that it is told to keep from there on.
 
         Raises:
             AnalysisError: there is no face with that index or at that point. An empty picture is no error: the set is
@@ -269,8 +269,8 @@ class Request:
 
         Args:
             upload: of this request.
-            keep: the face to leave; None covers all. In a video it is followed, and where it is not certain which face
-                it is, all are covered.
+            keep: the face to leave; None covers all. In a video it is followed from the frame on that was analyzed, and
+                where it is in doubt whose face it is, it is covered like the others.
             style: ``"solid"`` leaves nothing to reverse; ``"pixelate"`` and ``"blur"`` leave something.
             shape: of the covered area.
             margin: how far the area reaches past the face's box, as a share of the box's side, 0 to 2. By default 0.25

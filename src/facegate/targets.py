@@ -142,9 +142,9 @@ class FileTarget:
             OutputError: the file system refused, when it is full for one.
         """
         try:
+            os.lseek(self._descriptor, offset, os.SEEK_SET)
             while piece:
-                count = os.pwrite(self._descriptor, piece, offset)
-                offset, piece = offset + count, piece[count:]
+                piece = piece[os.write(self._descriptor, piece) :]
         except OSError as error:
             raise _not_written(self._target, error) from None
 
@@ -155,12 +155,14 @@ class FileTarget:
             OutputError: that failed.
         """
         try:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(self._descriptor, 0o666 & ~mask)
+            if hasattr(os, "fchmod"):  # Windows has none
+                mask = os.umask(0)
+                os.umask(mask)
+                os.fchmod(self._descriptor, 0o666 & ~mask)
             os.fsync(self._descriptor)
             if self._name is None:
                 self._link()
+            self._close()
         except OSError as error:
             raise _not_written(self._target, error) from None
 
@@ -176,7 +178,6 @@ class FileTarget:
         except OSError as error:
             self.discard()
             raise _not_written(self._target, error) from None
-        self._close()
         with contextlib.suppress(OSError):  # the name survives a power cut only where folders can be synced
             folder = os.open(self._target.parent, os.O_RDONLY)
             try:

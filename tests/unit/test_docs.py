@@ -14,16 +14,18 @@ from facegate.audit.promises import PROMISES
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
 from fixtures.collection import two_people
+from tests.clips import clip
 from tests.conftest import encode
 from tests.ledgers import receipts
 
 ROOT = Path(__file__).parents[2]
 
 
-def block(document: str) -> str:
-    """The document's only Python block."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
-    return str(code)
+def block(document: str, number: int = 0, of: int = 1) -> str:
+    """One of the document's Python blocks, of which there are no more than `of`."""
+    found = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    assert len(found) == of
+    return str(found[number])
 
 
 def run(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -42,11 +44,20 @@ def picture(tmp_path: Path) -> Path:
 
 
 def test_the_example_of_the_readme(tmp_path: Path, picture: Path) -> None:
-    done = run(block("README.md"), tmp_path, picture.name)
+    done = run(block("README.md", 0, of=2), tmp_path, picture.name)
     assert done.returncode == 0, done.stderr
     assert "landmarks (478, 3)" in done.stdout
     assert "finished" in done.stdout
     assert (tmp_path / "safe.png").stat().st_size > 1000
+
+
+def test_the_video_example_of_the_readme(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(clip(12))
+    done = run(block("README.md", 1, of=2), tmp_path, "clip.mp4")
+    assert done.returncode == 0, done.stderr
+    assert "frame (256, 320, 3)" in done.stdout
+    assert "12 frames in safe.mp4" in done.stdout
+    assert (tmp_path / "safe.mp4").stat().st_size > 1000
 
 
 def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:

@@ -128,9 +128,9 @@ def spread(means: Window, window: Window, mask: Mask | None, *, block: Size) -> 
         block: rows and columns of a block, in the window's pixels.
     """
     height, width = window.shape[:2]
-    wide = np.repeat(means, block[1], axis=1)[:, :width]
+    wide = means.repeat(block[1], axis=1)[:, :width]  # `np.repeat` takes twice as long to call
     if mask is not None:
-        _put(np.repeat(wide, block[0], axis=0)[:height], window, mask)
+        _put(wide.repeat(block[0], axis=0)[:height], window, mask)
         return
     # Straight into the window: a temporary of its size costs more in page faults (0.2 ms at 320x320) than the means.
     whole = height // block[0]

@@ -22,8 +22,8 @@ from facegate.redact.regions import Region, ellipse_spans, regions
 
 Spans: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
-# Masks of faces are made together up to this many cells, four faces of 128 pixels in 4:2:0: arrays of a
-# page over 128 KiB are new pages each time, and those cost more than the work.
+# Masks of faces are made together up to this many cells, four faces of 128 pixels in 4:2:0: arrays
+# over 128 KiB are new pages each time, and those cost more than the work.
 TOGETHER = 1 << 14
 
 

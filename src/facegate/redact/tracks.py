@@ -51,6 +51,25 @@ class Track:
             self.frames.insert(at, frame)
             self.boxes.insert(at, np.asarray(box, np.float32))
 
+    def seen(self, frame: int) -> Floats:
+        """The sighting on one of `frames`, (4,)."""
+        return self.boxes[self.frames.index(frame)]
+
+    def gap(self, frame: int) -> int:
+        """Frames from the sighting before (or on) a frame to the next one; very many where one is missing."""
+        after = bisect_right(self.frames, frame)
+        if after and self.frames[after - 1] == frame:
+            return 0
+        if not 0 < after < len(self.frames) or self.frames[after] in self.wide:
+            return 1 << 30
+        return self.frames[after] - self.frames[after - 1]
+
+    def absorb(self, other: Track) -> None:
+        """Take over the sightings of what turned out to be the same face."""
+        for frame, box in zip(other.frames, other.boxes, strict=True):
+            self.add(frame, box)
+        self.wide |= other.wide
+
     def forget_before(self, frame: int) -> None:
         """Drop sightings that no longer matter to that frame and later ones; two before it do, for the speed."""
         spare = max(0, bisect_right(self.frames, frame) - 3)
@@ -68,18 +87,20 @@ class Track:
         if frame < self.start or (self.end is not None and frame >= self.end):
             return None
         if frame < self.frames[0]:
-            return self._beyond(frame - self.frames[0], self.boxes[0], self.velocity(first=True), lead)
+            return self._beyond(frame - self.frames[0], first=True, limit=lead)
         if frame > self.frames[-1]:
-            return self._beyond(frame - self.frames[-1], self.boxes[-1], self.velocity(), tail)
+            return self._beyond(frame - self.frames[-1], first=False, limit=tail)
         return self._between(frame)
 
-    @staticmethod
-    def _beyond(distance: int, box: Floats, velocity: Floats, limit: int) -> Floats | None:
+    def _beyond(self, distance: int, *, first: bool, limit: int) -> Floats | None:
         """Before the first or after the last sighting: where it was, where it must have been, and all between."""
         if abs(distance) > limit:
             return None
+        box, velocity = self.boxes[0 if first else -1], self.velocity(first=first)
         moved = np.asarray(box + np.tile((velocity[:2] + velocity[2:]) / 2, 2) * np.float32(distance), np.float32)
-        return grown(around([box, moved]), min(_DOUBT * abs(distance), _MOST_DOUBT))
+        # Seen once, it may have gone anywhere.
+        doubt = _DOUBT if len(self.frames) > 1 else 5 * _DOUBT
+        return grown(around([box, moved]), min(doubt * abs(distance), _MOST_DOUBT))
 
     def _between(self, frame: int) -> Floats:
         after = bisect_right(self.frames, frame)
@@ -124,6 +145,8 @@ class Tracks:
 
     Attributes:
         alive: tracks that may still matter, oldest first.
+        lead: frames that are covered before a first sighting.
+        tail: frames that are covered after a last one.
     """
 
     def __init__(self, profile: Profile, *, per_count: int = 1) -> None:
@@ -134,7 +157,7 @@ class Tracks:
             per_count: frames of this video for one of the profile's.
         """
         self.alive: list[Track] = []
-        self._lead, self._tail = profile.lead * per_count, profile.tail * per_count
+        self.lead, self.tail = profile.lead * per_count, profile.tail * per_count
         self._patience = profile.lookahead * per_count
         self._margin = profile.margin
         self._start = 0
@@ -197,7 +220,7 @@ class Tracks:
         self.alive = [
             track
             for track in self.alive
-            if (track.end is None or track.end > frame) and track.frames[-1] + max(self._tail, self._patience) >= frame
+            if (track.end is None or track.end > frame) and track.frames[-1] + max(self.tail, self._patience) >= frame
         ]
         for track in self.alive:
             track.forget_before(frame)
@@ -208,7 +231,7 @@ class Tracks:
         boxes = [
             box
             for track in self.alive
-            if id(track) not in spared and (box := track.at(frame, lead=self._lead, tail=self._tail)) is not None
+            if id(track) not in spared and (box := track.at(frame, lead=self.lead, tail=self.tail)) is not None
         ]
         if not boxes:
             return np.empty((0, 4), np.float32)

@@ -16,9 +16,10 @@ MIB: Final = 1 << 20
 BYTES_PER_PIXEL: Final = 24
 # The upload's map, the copy that the decoder reads, and what a header's payload is put together in.
 UPLOAD_COPIES: Final = 3
-# Most that encoding took, per pixel of a frame, 4096x2304, 10 bits, 4:2:0, preset medium: 690 bytes for SVT-AV1 with two
-# lines of work, 460 for x265 and 440 for x264 with 8 threads; 4:4:4 takes twice as much of the last two. Beside it lie
-# the frames that the decoder refers to and those that wait until their faces are known, about 40 of 3 to 6 bytes a pixel.
+# Most that encoding took, per pixel of a frame (4096x2304, 10 bits, 4:2:0, preset medium): 690 bytes for SVT-AV1 with
+# two lines of work, 460 for x265 and 440 for x264 with 8 threads; 4:4:4 takes twice as much of the last two. Beside it
+# lie frames that the decoder refers to and those that wait until their faces are known, about 40 of 3 to 6 bytes a
+# pixel.
 VIDEO_BYTES_PER_PIXEL: Final = 1_200
 # Engines at their largest scan, stacks of threads, fragmentation of the heap, the arena.
 REST: Final = 512 * MIB

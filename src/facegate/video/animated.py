@@ -57,7 +57,7 @@ class WebpReader:
         self.frames = len(self._durations)
         self.duration: float | None = sum(self._durations) / 1000
         self.rate = Fraction(1000 * self.frames, sum(self._durations) or 1000)
-        check_claims(self.duration, self.frames, 0.0, len(self._data), limits)
+        check_claims(self.duration, self.frames, len(self._data), limits)
 
     def chroma_location(self) -> str | None:
         """There is no chroma: frames are RGBA."""

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import av.subtitles.stream  # noqa: F401 - PyAV loads it when a file has subtitles; a child cannot map code any more
 import numpy as np
 from numpy.typing import NDArray
 

@@ -140,7 +140,7 @@ def holds(container: str, track: Track) -> bool:
     name = _INSTEAD.get(container, container)
     if track.kind == "attachment":
         return name == "mkv" and track.codec in _FONTS
-    return track.kind in {"audio", "subtitle"} and track.decoder in _supported(name)
+    return track.kind in {"audio", "subtitle"} and track.decoder in supported(name)
 
 
 def written_as(container: str) -> str:
@@ -185,7 +185,7 @@ def _chapters(container: av.container.InputContainer) -> list[Chapter]:
 
 
 @functools.cache
-def _supported(container: str) -> frozenset[str]:
+def supported(container: str) -> frozenset[str]:
     """Names of the decoders for all that a container can hold; asked of FFmpeg, 30 ms once for each."""
     if container in {"gif", "webp"}:
         return frozenset()

@@ -29,7 +29,8 @@ Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
 # more than four. A single larger one passes all the same.
 _QUEUE_BYTES: Final = 32 << 20
 _LEAST_FRAME: Final = _QUEUE_BYTES // 4
-# A packet weighs its size and what PyAV keeps around it.
+# Of packets no more than an eighth of that may lie there: nobody waits for those. With what PyAV keeps around each.
+_PACKET_WEIGHT: Final = 8
 _PACKET_OVERHEAD: Final = 1 << 10
 
 
@@ -341,7 +342,7 @@ def no_memory(error: BaseException) -> bool:
 
 def _weight(item: Any) -> float:
     if isinstance(item, av.Packet):
-        return float(item.size + _PACKET_OVERHEAD)
+        return float((item.size + _PACKET_OVERHEAD) * _PACKET_WEIGHT)
     frame = getattr(item, "frame", item)
     if not isinstance(frame, av.VideoFrame):
         return 1.0

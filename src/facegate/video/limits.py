@@ -32,13 +32,12 @@ def check_picture(width: int, height: int, limits: VideoLimits) -> None:
         raise Refusal("limit.pixels")
 
 
-def check_claims(duration: float | None, frames: int | None, rate: float, size: int, limits: VideoLimits) -> None:
+def check_claims(duration: float | None, frames: int | None, size: int, limits: VideoLimits) -> None:
     """Hold what a header claims against the limits; what it does not say is left to `Meter`.
 
     Args:
         duration: seconds.
         frames: of the video track.
-        rate: frames per second.
         size: bytes of the file.
         limits: of the policy.
 
@@ -49,9 +48,9 @@ def check_claims(duration: float | None, frames: int | None, rate: float, size: 
         raise Refusal("limit.duration")
     if frames is not None and frames > limits.frames:
         raise Refusal("limit.frames")
-    if rate > limits.rate * _SLACK:
+    if duration is not None and frames is not None and frames > limits.rate * _SLACK * max(duration, 1.0):
         raise Refusal("limit.rate")
-    # Below a second the rate says nothing: one key frame is most of it.
+    # Below a second a rate says nothing: one key frame is most of it.
     if duration is not None and size * 8 > limits.bit_rate * max(duration, 1.0):
         raise Refusal("limit.bit_rate")
 

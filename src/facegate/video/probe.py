@@ -11,6 +11,7 @@ from typing import BinaryIO, NamedTuple
 
 from facegate.codes import Refusal
 from facegate.video.info import Container
+from facegate.video.readable import size_of
 
 # FFmpeg's short names. Their long ones ("mov,mp4,m4a,3gp,3g2,mj2") work as well and say less.
 DEMUXERS: dict[Container, str] = {
@@ -55,8 +56,7 @@ def probe(file: BinaryIO) -> Probe:
     Raises:
         Refusal: format.empty or video.unsupported.
     """
-    size = file.seek(0, 2)
-    file.seek(0)
+    size = size_of(file)
     if size == 0:
         raise Refusal("format.empty")
     head = file.read(4096)
@@ -82,9 +82,14 @@ def _told(file: BinaryIO, head: bytes, size: int) -> tuple[Container, int]:
         file.seek(max(0, size - 64))
         # The trailer may be followed by filling.
         return "gif", size if b";" in file.read(64) else size + 1
-    if size >= _PACKET and all(head[at] == 0x47 for at in range(0, min(len(head), 5 * _PACKET), _PACKET)):
+    if any(_synchronous(head[at:]) for at in range(_PACKET)):
         return "ts", size
     raise Refusal("video.unsupported")
+
+
+def _synchronous(data: bytes) -> bool:
+    """Whether packets of MPEG-TS begin here; a recording may begin in the middle of one."""
+    return len(data) >= 5 * _PACKET and data[: 5 * _PACKET : _PACKET] == b"G" * 5
 
 
 def _iso(file: BinaryIO, head: bytes, size: int) -> tuple[Container, int]:

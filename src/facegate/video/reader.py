@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -21,6 +22,7 @@ from facegate.video.carry import Carried, carried
 from facegate.video.info import Container, Packet
 from facegate.video.limits import Meter, check_claims, check_picture
 from facegate.video.probe import DEMUXERS
+from facegate.video.readable import Readable
 
 _OPTIONS: Final = {
     # Nothing but the file object: no protocol is left that could open another file or the network.
@@ -45,6 +47,7 @@ class Reader:
     Args:
         file: read and seek are used; not closed.
         container: what `probe` found.
+        size: of the file, bytes.
         limits: of the policy.
         threads: for the decoder.
         salvage: see `facegate.video.source.VideoSource`.
@@ -53,7 +56,7 @@ class Reader:
         container: FFmpeg's.
         video: the track that is decoded.
         time_base: of `video`, seconds.
-        rate: frames per second, on average, as the header tells.
+        rate: frames per second, on average, as the header tells; 25 when what it tells cannot be.
         duration: seconds, as the header tells; or None.
         frames: as the header tells; or None.
         lost: frames and packets left out so far; 0 without `salvage`.
@@ -65,14 +68,17 @@ class Reader:
     def __init__(
         self, file: BinaryIO, container: Container, size: int, limits: VideoLimits, *, threads: int, salvage: bool
     ) -> None:
-        file.seek(0)
         self._salvage = salvage
         self._limits = limits
         self.lost = 0
         options = _OPTIONS | {"format_whitelist": DEMUXERS[container]}
         try:
             self.container = av.open(
-                file, "r", format=DEMUXERS[container], container_options=options, metadata_errors="replace"
+                Readable(file, size),
+                "r",
+                format=DEMUXERS[container],
+                container_options=options,
+                metadata_errors="replace",
             )
         except av.FFmpegError as error:
             raise _refusal(error) from None
@@ -91,18 +97,23 @@ class Reader:
         self.time_base = Fraction(self.video.time_base or 0)
         if not self.time_base:
             raise Refusal("video.damaged")
-        self.rate = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
         self.frames = self.video.frames or None
         whole, own = self.container.duration, self.video.duration
         lengths = [float(own * self.time_base)] if own else []
         lengths += [whole / av.time_base] if whole else []
         self.duration = max(lengths, default=None)
-        check_claims(self.duration, self.frames, float(self.rate), size, self._limits)
+        # Browsers' recorders write WebM whose "rate" is that of its clock, 1000.
+        told = Fraction(self.video.average_rate or self.video.guessed_rate or _DEFAULT_RATE)
+        self.rate = told if told <= self._limits.rate else _DEFAULT_RATE
+        check_claims(self.duration, self.frames, size, self._limits)
         context.thread_count = threads
         # Frames in parallel, where the codec allows it. One thread decodes without any.
         context.thread_type = "AUTO" if threads > 1 else "NONE"
+        # Decoders look as closely as they can, and give up where they would guess.
+        context.options = {"err_detect": "crccheck+bitstream+buffer+explode"}
         self._meter = Meter(self._limits, self.time_base)
         self._interlaced = False
+        self._key_pts: float | None = None
         self._expected: set[int] = set()
         # AVI has slots, not time stamps: the first frame that comes out is shown in the first slot that is not empty.
         self._slots: deque[int] | None = deque() if self.container.format.name == "avi" else None
@@ -139,7 +150,8 @@ class Reader:
             av.logging.set_level(None)
             av.logging.set_libav_level(av.logging.INFO)
         lines = (line for line in described.splitlines() if line.startswith(f"  Stream #0:{self.video.index}"))
-        words = re.split(r"[(),\s]+", next(lines, ""))
+        # As in "yuv420p(tv, bt709, top first, left)", where the first "top" is about fields.
+        words = (word.strip() for group in re.findall(r"\(([^()]*)\)", next(lines, "")) for word in group.split(","))
         return next((word for word in words if word in CHROMA_LOCATIONS), None)
 
     @property
@@ -200,6 +212,9 @@ class Reader:
     def _decoded(self, packet: Packet | None) -> Iterator[av.VideoFrame]:
         if packet is not None:
             self._meter.sent(packet)
+            # What is before the first key frame leans on what is not there, and no player shows it.
+            if self._leads(packet):
+                return
             if packet.is_corrupt:
                 self._damaged()
                 return
@@ -216,6 +231,16 @@ class Reader:
                 self._damaged()
                 continue
             yield self._stamped(frame)
+
+    def _leads(self, packet: Packet) -> bool:
+        """Whether a packet stands before the first key frame, in the file or, for H.264, in time."""
+        if self._key_pts is None:
+            if not packet.is_keyframe:
+                return True
+            self._key_pts = -math.inf if packet.pts is None else packet.pts
+        if self.video.codec_context.name != "h264" or packet.pts is None:
+            return False
+        return packet.pts < self._key_pts
 
     def _expect(self, packet: Packet) -> None:
         if self._slots is not None and packet.dts is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from fractions import Fraction
 from types import TracebackType
 from typing import Any, cast
@@ -21,6 +22,7 @@ from facegate.video.hdr import hdr_options
 from facegate.video.info import Packet, TrackInfo
 from facegate.video.source import VideoSource
 
+_BOTTOM_FIRST = {3, 4}  # AV_FIELD_BB, AV_FIELD_TB: the bottom field is shown first
 _INTERLACED = 1 << 18  # AV_CODEC_FLAG_INTERLACED_DCT
 _BITEXACT = 1 << 23  # AV_CODEC_FLAG_BITEXACT
 _BITEXACT_FORMAT = 0x400  # AVFMT_FLAG_BITEXACT
@@ -61,6 +63,8 @@ class VideoSink:
         self._durations: dict[int, int] = {}
         self._targets: dict[int, Stream] = {}
         self._done = False
+        # SVT-AV1 tells its settings to standard error unless it is told not to: errors only.
+        os.environ.setdefault("SVT_LOG", "1")
         try:
             self._container = av.open(
                 file,
@@ -68,7 +72,7 @@ class VideoSink:
                 format=MUXERS[self.plan.container],
                 container_options=_muxer_options(self.plan, source),
             )
-            # No random numbers in it: the same upload gives the same file.
+            # No random numbers and no version of the muxer in it.
             self._container.flags |= _BITEXACT_FORMAT
             self._video = self._add_video(source, settings.threads)
             self._add_others(source)
@@ -176,8 +180,13 @@ class VideoSink:
         if look.interlaced:
             context.field_order = look.field_order
             # The others have no coding for fields; x265's is experimental.
-            context.flags |= _INTERLACED if self.plan.codec == "h264" else 0
+            context.flags |= _INTERLACED if self.plan.codec in {"h264", "prores"} else 0
         context.options = self.plan.options | hdr_options(self.plan, look)
+        if look.interlaced and self.plan.codec == "h264":
+            # Said in so many words: left to the frames, an upload of bottom fields first came out as top fields first.
+            order = "bff=1" if look.field_order in _BOTTOM_FIRST else "tff=1"
+            params = context.options.get("x264-params")
+            context.options["x264-params"] = f"{params}:{order}" if params else order
         if look.chroma_location is not None:
             context.options["chroma_sample_location"] = look.chroma_location
         if look.matrix is not None and self.plan.container not in TURNED:
@@ -242,6 +251,9 @@ def _muxer_options(plan: Plan, source: VideoSource) -> dict[str, str]:
     if plan.container in {"mp4", "mov"}:
         # Edit lists, and so the offsets of tracks, are in this unit; the usual 1/1000 s would shift them.
         options["movie_timescale"] = str(_common_unit(source))
+    elif plan.container == "avi":
+        # It numbers frames and knows no times: to move all by a part of a frame would leave one out.
+        options["avoid_negative_ts"] = "disabled"
     elif plan.container == "gif":
         # Counts how often it plays again; -1 for once.
         options["loop"] = str(-1 if loop == 1 else (loop or 1) - 1 if loop else 0)

@@ -96,9 +96,13 @@ class VideoSource:
         Raises:
             Refusal: as above.
         """
-        wanted = self.look.pts + int(Fraction(max(seconds, 0.0)) / self.info.time_base)
+        # A float just below a frame's time means that frame.
+        after = Fraction(max(seconds, 0.0)).limit_denominator(1_000_000)
+        wanted = self.look.pts + int(after / self.info.time_base)
         self._end()
-        found = self._found(wanted, jump=True) if wanted > self.look.pts else None
+        # After a jump in AVI, which has slots and no time stamps, FFmpeg's count of them is not always right.
+        jump = wanted > self.look.pts and self.info.container != "avi"
+        found = self._found(wanted, jump=True) if jump else None
         # A jump may land after the time: not every index is right.
         if found is None or (found.pts or 0) > wanted:
             found = self._found(wanted, jump=False)

@@ -6,6 +6,7 @@ CenterFace: Joint Face Detection and Alignment Using Face as Point (Xu et al., 2
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from facegate.vision import boxes as bx
 from facegate.vision.boxes import Floats
 from facegate.vision.models import weights
+from facegate.vision.onnx import Node, Weights, read
 from facegate.vision.tflite import turned
 
 # Input sizes are multiples of this: five halvings, each undone on the way up.
@@ -43,6 +45,18 @@ class Faces:
     points: Floats
 
 
+@functools.cache
+def load() -> tuple[list[Node], dict[str, Weights]]:
+    """The network's graph, read and checked once.
+
+    The zygote calls it: its children share the pages, and may open no file.
+
+    Raises:
+        AnalysisError: the weights are missing or not those that were shipped.
+    """
+    return read(weights("centerface"))
+
+
 class CenterFace:
     """The network, its memory allocated for pictures of one size. One thread; runs without Python's lock.
 
@@ -59,7 +73,7 @@ class CenterFace:
             width: a multiple of 32.
         """
         self.height, self.width = height, width
-        model = turned(weights("centerface"), _OUTPUTS, height, width)
+        model = turned(*load(), _OUTPUTS, height, width)
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = int(self._interpreter.get_input_details()[0]["index"])

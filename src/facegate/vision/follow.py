@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import av
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from facegate.redact.profiles import Profile
 from facegate.redact.tracks import Tracks
 from facegate.vision.boxes import Floats
+from facegate.vision.keep import Keeper, Kept
 from facegate.vision.shots import Shots
 from facegate.vision.trails import Held, Trails
 from facegate.vision.video_detector import Seen, VideoDetector
@@ -46,32 +46,19 @@ class Covered(NamedTuple):
     faces: int
 
 
-@dataclass(slots=True)
-class Kept:
-    """The one face that stays, as it was chosen on one frame.
-
-    Attributes:
-        seconds: time of that frame.
-        box: (4,) float32, xyxy, pixels of the coded frame.
-    """
-
-    seconds: float
-    box: NDArray[np.float32]
-
-
 class Follower:
     """Finds, links and covers the faces of one video. One thread; a bounded number of frames is held.
 
     Every frame comes out exactly once, in order, when no frame that is still to come can change what is covered in it.
     """
 
-    def __init__(self, info: Upright, profile: Profile, *, keep: Kept | None = None, threads: int = 1) -> None:  # noqa: ARG002
+    def __init__(self, info: Upright, profile: Profile, *, keep: Kept | None = None, threads: int = 1) -> None:
         """Load the networks.
 
         Args:
             info: of the video.
             profile: how much is looked at.
-            keep: the face that stays; None covers everyone. Not followed yet: everyone is covered.
+            keep: the face that stays; None covers everyone.
             threads: that OpenCV may use.
         """
         cv2.setNumThreads(threads)
@@ -81,6 +68,8 @@ class Follower:
         self._detector = VideoDetector(profile, info.rotation)
         self._tracks = Tracks(profile, per_count=self._count)
         self._trails = Trails(self._detector, self._tracks)
+        crops = self._detector.crops
+        self._keeper = None if keep is None else Keeper(keep, self._tracks, crops, longest_gap=2 * self._every)
         self._shots = Shots(self._detector.pictures)
         self._held: deque[Held] = deque()
         self._next = 0
@@ -115,14 +104,15 @@ class Follower:
     def flush(self) -> list[Covered]:
         """No frame follows: the frames that are still held."""
         if self._held and not self._held[-1].key:
-            self._key(self._held[-1])
+            self._key(self._held[-1], everywhere=True)
         return self._final(self._next)
 
     def _final(self, behind: int) -> list[Covered]:
         ready = []
         while self._held and self._held[0].index < behind:
             held = self._held.popleft()
-            boxes = self._tracks.covering(held.index)
+            spared = () if self._keeper is None else self._keeper.spare(held)
+            boxes = self._tracks.covering(held.index, without=spared)
             ready.append(Covered(held.frame, boxes, len(boxes)))
         if ready and self._held:
             self._tracks.forget_before(self._held[0].index)
@@ -140,17 +130,21 @@ class Follower:
         seen = self._detector.see(held.frame, everywhere=everywhere)
         unseen, new = self._tracks.see(held.index, seen.boxes, seen.sure)
         between = [each for each in self._held if before < each.index < held.index]
-        for track in unseen:
-            if not self._trails.look(track, held):
-                self._trails.along(track, [*between, held])
         for track in new:
-            self._trails.along(track, reversed(between))
-            # Then over the key frames to where it came from, as far as frames are held.
-            keys = [each for each in reversed(self._held) if each.key and each.index < track.frames[0]]
-            self._trails.along(track, keys, far=False)
+            self._trails.back(track, self._held)
+        for track in unseen:
+            if self._trails.look(track, held):
+                continue
+            same = self._trails.forward(track, [*between, held], new)
+            if same is not None:
+                track.absorb(same)
+                new.remove(same)
+                self._tracks.alive.remove(same)
         for track in self._tracks.current(held.index):
             if track.frames[-1] == held.index and track not in new:
-                self._trails.between(track, between)
+                other = self._trails.between(track, between, held)
+                if other is not None:
+                    self._trails.back(other, self._held)
         self._last_seen = self._all_seen(held.index)
 
     def _all_seen(self, index: int) -> Seen:
@@ -162,3 +156,6 @@ def seen_as_sure(boxes: Sequence[Floats]) -> Seen:
     """Boxes as if a detector had seen them, all sure."""
     stacked = np.stack(boxes) if boxes else np.empty((0, 4), np.float32)
     return Seen(stacked, np.ones(len(boxes), np.float32), np.ones(len(boxes), np.bool_))
+
+
+__all__ = ["Covered", "Follower", "Kept"]

@@ -10,7 +10,7 @@ so are its input and outputs: the same numbers, and nothing copied.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flatbuffers
@@ -19,18 +19,19 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from facegate.errors import AnalysisError
-from facegate.vision.onnx import Node, read
+from facegate.vision.onnx import Node, Weights
 
 _OPERATORS, _OPTIONS = schema.BuiltinOperator, schema.BuiltinOptions
 _SAME, _RELU = schema.Padding.SAME, schema.ActivationFunctionType.RELU
 _VALID = schema.Padding.VALID
 
 
-def turned(model: bytes, outputs: Sequence[str], height: int, width: int) -> bytes:
+def turned(nodes: list[Node], weights: Mapping[str, Weights], outputs: Sequence[str], height: int, width: int) -> bytes:
     """The network for pictures of one size, turned by 180 degrees.
 
     Args:
-        model: .onnx of Conv, ConvTranspose, BatchNormalization after that, Relu, Add and Sigmoid.
+        nodes: from `facegate.vision.onnx.read`: Conv, ConvTranspose, BatchNormalization after that, Relu, Add, Sigmoid.
+        weights: likewise.
         outputs: names of the tensors wanted, from before a Sigmoid.
         height: of the input, pixels, a multiple of all the network's strides.
         width: of the input, likewise.
@@ -41,12 +42,11 @@ def turned(model: bytes, outputs: Sequence[str], height: int, width: int) -> byt
     Raises:
         AnalysisError: the network has something else.
     """
-    nodes, weights = read(model)
     return _Writer(nodes, weights).write(outputs, height, width)
 
 
 class _Writer:
-    def __init__(self, nodes: list[Node], weights: dict[str, Any]) -> None:
+    def __init__(self, nodes: list[Node], weights: Mapping[str, Weights]) -> None:
         self._nodes, self._weights = nodes, weights
         self._after = {node.inputs[0]: node for node in nodes if node.operator in {"Relu", "BatchNormalization"}}
         self._graph = schema.SubGraphT()
@@ -136,7 +136,7 @@ class _Writer:
         source, (height, width, _) = self._tensors[node.inputs[0]]
         normal = self._after[node.output]
         gain, shift, mean, variance = (self._weights[name] for name in normal.inputs[1:])
-        factor = gain / np.sqrt(variance + np.float32(normal.attributes["epsilon"]))  # type: ignore[arg-type]
+        factor = gain / np.sqrt(variance + _number(normal, "epsilon"))
         kernel = (self._weights[node.inputs[1]] * factor[None, :, None, None])[:, :, ::-1, ::-1]
         bias = (shift - mean * factor).astype(np.float32)
         name, activation = self._activated(normal.output)
@@ -158,6 +158,13 @@ class _Writer:
         parts = [self._tensors[name] for name in node.inputs]
         output = self._tensor(node.output, parts[0][1])
         self._operator(_OPERATORS.ADD, _OPTIONS.AddOptions, [index for index, _ in parts], output)
+
+
+def _number(node: Node, name: str) -> float:
+    value = node.attributes[name]
+    if isinstance(value, list):
+        raise AnalysisError(f"The network's {node.operator} has more than one {name}.")
+    return value
 
 
 def _integers(node: Node, name: str) -> list[int]:

@@ -24,7 +24,7 @@ TILE = (704, 384)
 # Tiles overlap at least by this, pixels: a face that is larger is large enough for the next coarser picture.
 _OVERLAP = 32
 # A look at one face: side of the picture, and size of the face in it where it is expected near and far.
-_LOOK, _NEAR, _FAR = 96, 32.0, 20.0
+_LOOK, _NEAR, _FAR = 128, 40.0, 26.0
 _SAME_FACE_IOU, _NESTED_IOS = 0.3, 0.6
 # CenterFace's boxes are narrower than a face from ear to ear by this share of their width on each side (median).
 _NARROW = 0.06
@@ -125,7 +125,7 @@ class VideoDetector:
         size = np.max(box[2:] - box[:2])
         sizes = np.max(boxes[:, 2:] - boxes[:, :2], axis=1)
         away = np.linalg.norm((boxes[:, :2] + boxes[:, 2:]) / 2 - (box[:2] + box[2:]) / 2, axis=1) / size
-        fits = (away < (2.2 if far else 1.0)) & (np.abs(np.log(sizes / size)) < np.log(1.6))
+        fits = (away < (2.0 if far else 1.0)) & (np.abs(np.log(sizes / size)) < np.log(2.0 if far else 1.6))
         if not fits.any():
             return None
         return np.asarray(boxes[np.argmax(np.where(fits, found.scores - 0.4 * away, -np.inf))], np.float32)
@@ -140,7 +140,7 @@ def _within_tile(frame: av.VideoFrame) -> int:
 def finer(frame: av.VideoFrame, scales: tuple[int, ...]) -> list[int]:
     """The scales that show more than the whole frame in one tile does, and no more than there is."""
     longer, coarse = max(frame.width, frame.height), _within_tile(frame)
-    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.1 * coarse})
+    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.3 * coarse})
 
 
 def tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:
