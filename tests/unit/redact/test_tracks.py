@@ -118,7 +118,7 @@ def test_an_uncertain_box_far_away_is_not_linked(tracks):
 
 
 def test_a_box_that_shrinks_once_does_not_uncover(tracks):
-    for frame, size in ((0, 60), (5, 30), (10, 60)):
+    for frame, size in ((0, 60), (5, 44), (10, 60)):
         see(tracks, frame, box(100, 80, size))
     for frame in range(11):
         assert is_covered(tracks, frame, box(100, 80, 60)), frame
