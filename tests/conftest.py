@@ -22,6 +22,7 @@ from fixtures.portraits import portrait
 _OF_THE_HOST = ("deploy", "fault", "leak", "sandbox", "unit/audit", "unit/test_pytest_plugin.py", "unit/test_cli.py")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests that take turns; without pytest-xdist the mark means nothing."""
     here = Path(__file__).parent
