@@ -20,7 +20,7 @@ demo: $(VENV)/.facegate-demo
 
 # One process for the tests that look at the whole host, one for all others; see tests/conftest.py.
 test: $(VENV)/.facegate-test mediapipe
-	$(PYTEST) --numprocesses 2 --dist loadgroup
+	$(PYTEST) --numprocesses 2 --dist loadfile
 
 # Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
 test-full: $(VENV)/.facegate-test mediapipe

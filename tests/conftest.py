@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,18 +18,27 @@ import facegate
 from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
-# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; all
-# others run beside them.
-_OF_THE_HOST = ("deploy", "fault", "leak", "sandbox", "unit/audit", "unit/test_pytest_plugin.py", "unit/test_cli.py")
+# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; files of
+# all others are shared out beside them.
+_OF_THE_HOST = tuple(
+    f"tests/{each}"
+    for each in (
+        *("deploy/", "fault/", "leak/", "sandbox/", "unit/audit/"),
+        *("unit/test_pytest_plugin.py", "unit/test_cli.py", "unit/commands/"),
+    )
+)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests that take turns; without pytest-xdist the mark means nothing."""
-    here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).as_posix().startswith(_OF_THE_HOST):
-            item.add_marker(pytest.mark.xdist_group("host"))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share tests out by file. Not by ``--dist loadgroup``, which pytest 9.2 broke for pytest-xdist 3.8."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Turns(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "host" if nodeid.startswith(_OF_THE_HOST) else nodeid.partition("::")[0]
+
+    return Turns(config, log)
 
 
 def encode(rgb: NDArray[np.uint8], picture_format: str = "JPEG") -> bytes:
