@@ -18,8 +18,8 @@ import facegate
 from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
-# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; files of
-# all others are shared out beside them.
+# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; the
+# files of all others are shared out beside them.
 _OF_THE_HOST = tuple(
     f"tests/{each}"
     for each in (
