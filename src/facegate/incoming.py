@@ -169,11 +169,12 @@ def stage(
     used = end = len(head)
     try:
         with region.buffer()[:room] as buffer:
+            # Locked before the bytes come, where the limit allows it. Locking allocates, and the room is far larger than
+            # most files, so pieces begin small.
+            region.lock_used(min(_FIRST_CHUNK, room))
             buffer[:used] = head
             while used < room:
-                # Locked before the bytes come, where the limit allows it. Locking allocates, and the room is far larger
-                # than most files, so pieces begin small.
-                end = min(used + min(max(used, _FIRST_CHUNK), _CHUNK), room)
+                end = min(max(2 * used, _FIRST_CHUNK), used + _CHUNK, room)
                 region.lock_used(end)
                 count = read(buffer[used:end])
                 if not count:
