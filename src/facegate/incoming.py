@@ -169,8 +169,8 @@ def stage(
     used = end = len(head)
     try:
         with region.buffer()[:room] as buffer:
-            # Locked before the bytes come, where the limit allows it. Locking allocates, and the room is far larger than
-            # most files, so pieces begin small.
+            # Locked before the bytes come, where the limit allows it. Locking allocates, and the room is far larger
+            # than most files, so pieces begin small.
             region.lock_used(min(_FIRST_CHUNK, room))
             buffer[:used] = head
             while used < room:
