@@ -15,7 +15,7 @@ from facegate.custody import Custody
 from facegate.errors import FacegateError, ProtocolError
 from facegate.media import ImageUpload
 from facegate.memory.arena import new_arena
-from facegate.policy import MediaLimits
+from facegate.policy import MediaLimits, VideoLimits
 from facegate.request import Request
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
@@ -137,7 +137,7 @@ class Answers:
             return Custody(children[0], "fuzz-1", 5.0, lambda *_: None)
 
         outcome = "finished"
-        request = Request("fuzz-1", "safety", MediaLimits(), begin)
+        request = Request("fuzz-1", "safety", MediaLimits(), VideoLimits(), begin)
         request.open()
         try:
             self._use(request)

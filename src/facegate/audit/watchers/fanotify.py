@@ -57,6 +57,8 @@ class Fanotify:
         if self.descriptor < 0:
             name = errno.errorcode.get(ctypes.get_errno(), "unknown")
             raise UnavailableError(f"fanotify with names ({name}), which takes CAP_SYS_ADMIN and Linux 5.9")
+        # Taken once: a fresh buffer for each batch of events would be found by whoever looks for buffers that are kept.
+        self._room = bytearray(1 << 18)
         self._mounts: dict[int, int] = {}
         for folder in _writable_mounts():
             self._mark(folder)
@@ -83,15 +85,15 @@ class Fanotify:
             UnavailableError: the kernel dropped some.
         """
         try:
-            data = os.read(self.descriptor, 1 << 18)
+            count = os.readv(self.descriptor, [self._room])
         except BlockingIOError:
             return
         start = 0
-        while start < len(data):
-            length, _, _, header, mask, _, pid = _HEADER.unpack_from(data, start)
+        while start < count:
+            length, _, _, header, mask, _, pid = _HEADER.unpack_from(self._room, start)
             if mask & _OVERFLOW:
                 raise UnavailableError("fanotify dropped events, since there were too many")
-            path = self._path(data[start + header : start + length])
+            path = self._path(bytes(self._room[start + header : start + length]))
             if path:
                 yield mask, path, pid
             start += length

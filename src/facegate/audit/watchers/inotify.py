@@ -40,6 +40,8 @@ class Inotify:
         self.descriptor: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self.descriptor < 0:
             raise UnavailableError("an inotify instance (fs.inotify.max_user_instances)")
+        # Taken once: a fresh buffer for each batch of events would be found by whoever looks for buffers that are kept.
+        self._room = bytearray(1 << 18)
         self._folders: dict[int, str] = {}
         for folder in folders:
             self._watch(folder, DEPTH)
@@ -66,16 +68,16 @@ class Inotify:
             UnavailableError: the kernel dropped some.
         """
         try:
-            data = os.read(self.descriptor, 1 << 18)
+            count = os.readv(self.descriptor, [self._room])
         except BlockingIOError:
             return
         start = 0
-        while start < len(data):
-            watch, mask, _, length = _EVENT.unpack_from(data, start)
+        while start < count:
+            watch, mask, _, length = _EVENT.unpack_from(self._room, start)
             if mask & _OVERFLOW:
                 raise UnavailableError("inotify dropped events, since there were too many")
             start += _EVENT.size
-            name = data[start : start + length].rstrip(b"\0").decode(errors="surrogateescape")
+            name = bytes(self._room[start : start + length]).rstrip(b"\0").decode(errors="surrogateescape")
             start += length
             folder = self._folders.get(watch)
             if folder is not None and name:
