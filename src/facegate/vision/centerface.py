@@ -1,4 +1,4 @@
-"""CenterFace on LiteRT: the strong detector of video. Child side only.
+"""CenterFace on LiteRT, in int8 and in float32: the strong detector of video. Child side only.
 
 CenterFace: Joint Face Detection and Alignment Using Face as Point (Xu et al., 2019). A cell of its heat map stands for
 4x4 pixels; a face is a cell that is hot, with the size and the centre's offset that the cell says.
@@ -7,17 +7,22 @@ CenterFace: Joint Face Detection and Alignment Using Face as Point (Xu et al., 2
 from __future__ import annotations
 
 import functools
+import tomllib
 from dataclasses import dataclass
+from importlib import resources
+from typing import Literal, TypeAlias
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from facegate.vision import boxes as bx
+from facegate.vision import quantized, tflite
 from facegate.vision.boxes import Floats
 from facegate.vision.models import weights
 from facegate.vision.onnx import Node, Weights, read
-from facegate.vision.tflite import turned
+
+Precision: TypeAlias = Literal["int8", "float32"]
 
 # Input sizes are multiples of this: five halvings, each undone on the way up.
 MULTIPLE = 32
@@ -25,9 +30,10 @@ STRIDE = 4  # pixels of the input per cell
 POINTS = 5
 # The outputs' names in centerface.onnx: heat before its sigmoid, logarithms of height and width in cells, offset y, x
 # in cells, points y and x in parts of the box.
-_OUTPUTS = ("536", "538", "539", "540")
+OUTPUTS = ("536", "538", "539", "540")
 # As in the authors' own decoder.
 SAME_FACE_IOU = 0.3
+_BLACK = np.uint8(0x80)  # a sample of 0, as the int8 input has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +63,46 @@ def load() -> tuple[list[Node], dict[str, Weights]]:
     return read(weights("centerface"))
 
 
+@functools.cache
+def ranges() -> dict[str, tuple[float, float]]:
+    """Least and largest value of each activation, by name: ``centerface_int8.toml``."""
+    text = resources.files(__package__).joinpath("centerface_int8.toml").read_text(encoding="utf-8")
+    return {name: (float(least), float(most)) for name, (least, most) in tomllib.loads(text)["ranges"].items()}
+
+
+@functools.lru_cache(maxsize=8)
+def model(height: int, width: int, precision: Precision) -> bytes:
+    """The .tflite for pictures of one size. Writing it takes 0.1 s, so the zygote does, for the usual sizes."""
+    if precision == "float32":
+        return tflite.turned(*load(), OUTPUTS, height, width)
+    return quantized.turned(*load(), OUTPUTS, height, width, ranges())
+
+
 class CenterFace:
     """The network, its memory allocated for pictures of one size. One thread; runs without Python's lock.
+
+    In int8 it takes a third of float32's time and finds the same: of 1,419 faces that float32 is sure of (0.3) on frames
+    of the clips of known faces it misses none, and it sees none that float32 does not; scores differ by 0.07 at most for
+    95 %, boxes overlap by 0.97 (median).
 
     Attributes:
         height: of the input, pixels.
         width: of the input, pixels.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, *, precision: Precision = "float32") -> None:
         """Allocate.
 
         Args:
             height: a multiple of 32.
             width: a multiple of 32.
+            precision: what it calculates with.
         """
         self.height, self.width = height, width
-        model = turned(*load(), _OUTPUTS, height, width)
-        self._interpreter = Interpreter(model_content=model, num_threads=1)
+        self._interpreter = Interpreter(model_content=model(height, width, precision), num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = int(self._interpreter.get_input_details()[0]["index"])
-        self._outputs = [int(item["index"]) for item in self._interpreter.get_output_details()]
+        self._outputs = [(int(item["index"]), *item["quantization"]) for item in self._interpreter.get_output_details()]
 
     def __call__(self, rgb: NDArray[np.uint8], min_score: float) -> Faces:
         """Look once, at the picture's own scale.
@@ -89,13 +114,28 @@ class CenterFace:
         height, width = rgb.shape[:2]
         # LiteRT refuses to run while a view of its memory lives.
         upright = self._interpreter.tensor(self._input)()[0, ::-1, ::-1]
-        upright[:height, :width] = rgb
-        upright[height:] = 0
-        upright[:height, width:] = 0
+        if upright.dtype == np.int8:
+            # A sample less 128 is the sample with its highest bit flipped.
+            upright = upright.view(np.uint8)
+            np.bitwise_xor(rgb, _BLACK, out=upright[:height, :width])
+            black = _BLACK
+        else:
+            upright[:height, :width] = rgb
+            black = np.uint8(0)
+        upright[height:] = black
+        upright[:height, width:] = black
         del upright
         self._interpreter.invoke()
-        heat, size, offset, points = (self._interpreter.get_tensor(index)[0, ::-1, ::-1] for index in self._outputs)
+        heat, size, offset, points = map(self._read, range(len(self._outputs)))
         return decode(heat, size, offset, points, min_score)
+
+    def _read(self, output: int) -> Floats:
+        """(h, w, n) float32 of one output."""
+        index, scale, zero = self._outputs[output]
+        values = self._interpreter.get_tensor(index)[0, ::-1, ::-1]
+        if values.dtype == np.int8:
+            values = (values.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+        return np.asarray(values, np.float32)
 
 
 def decode(heat: Floats, size: Floats, offset: Floats, points: Floats, min_score: float) -> Faces:

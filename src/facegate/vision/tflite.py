@@ -11,7 +11,7 @@ so are its input and outputs: the same numbers, and nothing copied.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import flatbuffers
 import numpy as np
@@ -24,10 +24,15 @@ from facegate.vision.onnx import Node, Weights
 _OPERATORS, _OPTIONS = schema.BuiltinOperator, schema.BuiltinOptions
 _SAME, _RELU = schema.Padding.SAME, schema.ActivationFunctionType.RELU
 _VALID = schema.Padding.VALID
+_TYPES = {
+    np.dtype(np.float32): schema.TensorType.FLOAT32,
+    np.dtype(np.int32): schema.TensorType.INT32,
+    np.dtype(np.int8): schema.TensorType.INT8,
+}
 
 
 def turned(nodes: list[Node], weights: Mapping[str, Weights], outputs: Sequence[str], height: int, width: int) -> bytes:
-    """The network for pictures of one size, turned by 180 degrees.
+    """The network for pictures of one size, turned by 180 degrees, in float32.
 
     Args:
         nodes: from `facegate.vision.onnx.read`: Conv, ConvTranspose, BatchNormalization after that, Relu, Add, Sigmoid.
@@ -42,10 +47,19 @@ def turned(nodes: list[Node], weights: Mapping[str, Weights], outputs: Sequence[
     Raises:
         AnalysisError: the network has something else.
     """
-    return _Writer(nodes, weights).write(outputs, height, width)
+    return Writer(nodes, weights).write(outputs, height, width)
 
 
-class _Writer:
+class Writer:
+    """Writes one network; what numbers it holds is for a subclass to change.
+
+    Attributes:
+        versions: of the operators, by code; those that take float32.
+    """
+
+    # Version 4 of TRANSPOSE_CONV is the one with a bias.
+    versions: ClassVar[Mapping[int, int]] = {_OPERATORS.TRANSPOSE_CONV: 4}
+
     def __init__(self, nodes: list[Node], weights: Mapping[str, Weights]) -> None:
         self._nodes, self._weights = nodes, weights
         self._after = {node.inputs[0]: node for node in nodes if node.operator in {"Relu", "BatchNormalization"}}
@@ -58,6 +72,7 @@ class _Writer:
         self._tensors: dict[str, tuple[int, tuple[int, int, int]]] = {}
 
     def write(self, outputs: Sequence[str], height: int, width: int) -> bytes:
+        """The .tflite; arguments as of `turned`."""
         self._tensor(self._nodes[0].inputs[0], (height, width, 3))
         writers = {"Conv": self._convolution, "ConvTranspose": self._transposed, "Add": self._sum}
         for node in self._nodes:
@@ -80,8 +95,19 @@ class _Writer:
         buffer = schema.BufferT()
         buffer.data = np.frombuffer(np.ascontiguousarray(values).tobytes(), np.uint8)
         self._model.buffers.append(buffer)
-        kind = schema.TensorType.INT32 if values.dtype == np.int32 else schema.TensorType.FLOAT32
-        return self._add("", values.shape, kind, len(self._model.buffers) - 1)
+        return self._add("", values.shape, _TYPES[values.dtype], len(self._model.buffers) - 1)
+
+    def _constants(self, source: str, kernel: Weights, axis: int, bias: Weights) -> list[int]:
+        """Kernel and bias of a convolution.
+
+        Args:
+            source: name of the tensor that it reads.
+            kernel: as LiteRT has it.
+            axis: of the kernel, along which its output channels lie.
+            bias: (channels,).
+        """
+        del source, axis
+        return [self._constant(kernel), self._constant(bias)]
 
     def _add(self, name: str, shape: tuple[int, ...], kind: int, buffer: int) -> int:
         tensor = schema.TensorT()
@@ -92,8 +118,7 @@ class _Writer:
     def _operator(self, code: int, options: int, inputs: list[int], output: int, **fields: Any) -> None:
         if code not in self._codes:
             kind = schema.OperatorCodeT()
-            # Version 4 of TRANSPOSE_CONV is the one with a bias.
-            kind.version = 4 if code == _OPERATORS.TRANSPOSE_CONV else 1
+            kind.version = self.versions.get(code, 1)
             kind.builtinCode = kind.deprecatedBuiltinCode = code
             self._codes[code] = len(self._model.operatorCodes)
             self._model.operatorCodes.append(kind)
@@ -123,10 +148,10 @@ class _Writer:
         settings = {"padding": _SAME, "strideH": step, "strideW": step, "fusedActivationFunction": activation}
         settings |= {"dilationHFactor": 1, "dilationWFactor": 1}
         if node.attributes["group"] == 1:
-            constants = [self._constant(kernel.transpose(0, 2, 3, 1)), self._constant(bias)]
+            constants = self._constants(node.inputs[0], kernel.transpose(0, 2, 3, 1), 0, bias)
             code, options = _OPERATORS.CONV_2D, _OPTIONS.Conv2DOptions
         else:
-            constants = [self._constant(kernel[:, 0].transpose(1, 2, 0)[None]), self._constant(bias)]
+            constants = self._constants(node.inputs[0], kernel[:, 0].transpose(1, 2, 0)[None], 3, bias)
             code, options = _OPERATORS.DEPTHWISE_CONV_2D, _OPTIONS.DepthwiseConv2DOptions
             settings["depthMultiplier"] = 1
         self._operator(code, options, [source, *constants], output, **settings)
@@ -142,11 +167,11 @@ class _Writer:
         name, activation = self._activated(normal.output)
         shape = (2 * height, 2 * width, kernel.shape[1])
         output = self._tensor(name, shape)
-        inputs = [self._constant(np.array([1, *shape], np.int32)), self._constant(kernel.transpose(1, 2, 3, 0))]
+        kernel_at, bias_at = self._constants(node.inputs[0], kernel.transpose(1, 2, 3, 0), 0, bias)
         self._operator(
             _OPERATORS.TRANSPOSE_CONV,
             _OPTIONS.TransposeConvOptions,
-            [*inputs, source, self._constant(bias)],
+            [self._constant(np.array([1, *shape], np.int32)), kernel_at, source, bias_at],
             output,
             padding=_VALID,
             strideH=2,

@@ -107,7 +107,7 @@ class VideoDetector:
         for size, network in self._networks.items():
             if height <= size[0] and width <= size[1] and size[0] * size[1] <= 1.2 * height * width:
                 return network
-        return self._networks.setdefault((height, width), CenterFace(height, width))
+        return self._networks.setdefault((height, width), CenterFace(height, width, precision="int8"))
 
     def look(self, frame: av.VideoFrame, box: Floats, *, far: bool = False) -> Floats | None:
         """The face that is expected at a box, (4,) pixels of the frame; None if it is not there.

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 
 from facegate.errors import AnalysisError
+from facegate.vision import boxes as bx
 from facegate.vision import centerface
 from facegate.vision.centerface import CenterFace, decode
 from facegate.vision.models import weights
 from facegate.vision.onnx import read
 from facegate.vision.tflite import turned
-from fixtures import portrait, two_people
+from fixtures import calibration, portrait, two_people
+from fixtures.collection import scene
 
 SIGMOID = ("537", "538", "539", "540")
 
@@ -106,18 +108,50 @@ def test_eyes_nose_and_mouth_are_where_they_are():
     np.testing.assert_allclose(faces.points[0, :2], [(204, 102), (248, 106)], atol=8)
 
 
-def test_a_smaller_picture_is_black_beyond_and_leaves_nothing_of_the_one_before():
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_smaller_picture_is_black_beyond_and_leaves_nothing_of_the_one_before(precision):
     part = portrait("astronaut")[40:200, 150:300]
     padded = np.zeros((192, 160, 3), np.uint8)
     padded[:160, :150] = part
-    network = CenterFace(192, 160)
+    network = CenterFace(192, 160, precision=precision)
     network(portrait("hopper")[100:292, 160:320], 0.3)
     for one, other in zip(raw(network, part), raw(network, padded), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-def test_nobody_is_nobody():
-    faces = CenterFace(64, 64)(np.full((64, 64, 3), 90, np.uint8), 0.3)
+@pytest.mark.parametrize("name", ["five", "overlapping", "dark_50", "face_28_turned_15", "turned_45", "close_hopper"])
+def test_int8_sees_what_float32_sees(name):
+    rgb = np.asarray(scene(name).rgb)
+    zoom = min(1.0, 704 / rgb.shape[1], 384 / rgb.shape[0])
+    rgb = np.asarray(cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA))
+    exact = CenterFace(384, 704)(rgb, 0.15)
+    quick = CenterFace(384, 704, precision="int8")(rgb, 0.15)
+    sure = exact.scores >= 0.3
+    assert sure.any(), "a picture without a face proves nothing"
+    overlaps = bx.iou(exact.boxes[sure], quick.boxes)
+    assert overlaps.max(axis=1).min() > 0.75
+    same = overlaps.argmax(axis=1)
+    np.testing.assert_allclose(quick.scores[same], exact.scores[sure], atol=0.15)
+    sides = np.max(exact.boxes[sure, 2:] - exact.boxes[sure, :2], axis=1)
+    off = np.abs(quick.points[same] - exact.points[sure]).max(axis=(1, 2))
+    assert (off < np.maximum(0.08 * sides, 1.5)).all()
+    # And nobody else.
+    assert bx.iou(quick.boxes[quick.scores >= 0.3], exact.boxes).max(axis=1).min() > 0.5
+
+
+def test_the_table_of_ranges_has_each_activation_and_is_what_calibration_measures():
+    table = centerface.ranges()
+    few = calibration.measured(calibration.scenes(count=6))
+    assert table.keys() == few.keys()
+    for name, (least, most) in few.items():
+        wide = table[name][1] - table[name][0]
+        assert table[name][0] - 0.35 * wide < least <= most < table[name][1] + 0.35 * wide
+        assert most - least > 0.3 * wide
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_nobody_is_nobody(precision):
+    faces = CenterFace(64, 64, precision=precision)(np.full((64, 64, 3), 90, np.uint8), 0.3)
     assert faces.boxes.shape == (0, 4)
     assert faces.points.shape == (0, 5, 2)
 
