@@ -15,6 +15,8 @@ from benchmarks.suite.pairs import Pair, Profile, Side, timed
 
 # Of both sides.
 PRESET, CRF = "medium", 23
+# The same in facegate's words: hundredths of x264's range, backwards.
+QUALITY = round(100 * (1 - CRF / 51))
 _serial = count()
 
 
@@ -44,5 +46,5 @@ def _redact(gate: facegate.Gate, path: Path, out: Path, profile: str) -> float:
     begun = time.perf_counter()
     with gate.open_request(f"bench-{next(_serial)}", purpose="generation") as request:
         redacted = request.redact(request.admit(path, media="video"), profile=profile)
-        request.finish(redacted, format="mp4", codec="h264", preset=PRESET, quality=CRF, to=out)
+        request.finish(redacted, format="mp4", codec="h264", preset=PRESET, quality=QUALITY, to=out)
     return time.perf_counter() - begun

@@ -16,8 +16,8 @@ with facegate.Gate() as gate:
     with gate.open_request("bench-video", purpose="generation") as request:
         video = request.admit(source, media="video")
         redacted = request.redact(video, profile=settings["profile"], style=settings["style"])
-        request.finish(
-            redacted, format="mp4", codec="h264", preset=settings["preset"], quality=settings["crf"], to=target
-        )
+        # facegate counts quality in hundredths of x264's range, backwards.
+        quality = round(100 * (1 - settings["crf"] / 51))
+        request.finish(redacted, format="mp4", codec="h264", preset=settings["preset"], quality=quality, to=target)
     seconds = time.perf_counter() - begun
 print(json.dumps({"seconds": seconds}))

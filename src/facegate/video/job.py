@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 Item: TypeAlias = "av.VideoFrame | av.Packet[Any]"
 
 # Of a queue between two stages: bytes that may lie in it, and what a frame weighs at least, so that there are never
-# more than four. A single larger one passes all the same.
-_QUEUE_BYTES: Final = 32 << 20
-_LEAST_FRAME: Final = _QUEUE_BYTES // 4
+# more than two. A single larger one passes all the same.
+_QUEUE_BYTES: Final = 16 << 20
+_LEAST_FRAME: Final = _QUEUE_BYTES // 2
 # Of packets no more than an eighth of that may lie there: nobody waits for those. With what PyAV keeps around each.
 _PACKET_WEIGHT: Final = 8
 _PACKET_OVERHEAD: Final = 1 << 10

@@ -53,9 +53,7 @@ class Faces:
 
 @functools.cache
 def load() -> tuple[list[Node], dict[str, Weights]]:
-    """The network's graph, read and checked once.
-
-    The zygote calls it: its children share the pages, and may open no file.
+    """The network's graph, read and checked once, in the zygote: its children share the pages.
 
     Raises:
         AnalysisError: the weights are missing or not those that were shipped.

@@ -18,7 +18,7 @@ from facegate.policy import MediaLimits
 from facegate.redact.image import redact
 from facegate.video.bench import Videos
 from facegate.video.preload import preload
-from facegate.vision import models
+from facegate.vision import models, video_detector
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
@@ -73,6 +73,7 @@ class Workbench:
         # Only a zygote and its children warm up, and a thread pool would make the zygote unable to fork.
         cv2.setNumThreads(1)
         preload()
+        video_detector.prepare()
         self._sample = self._sample or _sample()
         admit = {"do": "admit", "upload": 0, "bytes": len(self._sample), "limits": MediaLimits().as_dict()}
         self.perform(admit, [memoryview(self._sample)])
