@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facegate import videos
+from facegate import stills, videos
 from facegate.aio import AsyncRequest
-from facegate.arguments import Subject, checked_pixels, checked_subject, whole, word
+from facegate.arguments import Subject, checked_subject, whole, word
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
 from facegate.faces import Face, FaceSet
@@ -28,8 +28,8 @@ from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
-from facegate.sizes import MAX_ICC_BYTES, worst_case_bytes
 from facegate.targets import To, target_for
+from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
 
 if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
@@ -39,14 +39,6 @@ T = TypeVar("T")
 MEDIA = ("auto", "image", "video")
 READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
-FORMATS = ("jpeg", "png", "webp")
-STYLES = ("solid", "pixelate", "blur")
-SHAPES = ("box", "ellipse")
-
-Style: TypeAlias = Literal["solid", "pixelate", "blur"]
-Shape: TypeAlias = Literal["box", "ellipse"]
-Profile: TypeAlias = Literal["fast", "balanced", "thorough"]
-Container: TypeAlias = Literal["mp4", "mov", "mkv", "webm", "avi", "gif", "webp"]
 
 
 class Request:
@@ -282,55 +274,14 @@ class Request:
         """
         custody = self._open_custody()
         self._check_mine(upload)
-        command = self._redaction(custody, upload, keep=keep, style=style, shape=shape, margin=margin, profile=profile)
+        kept = None if keep is None else self._kept(custody, upload, keep)
+        wish = Covering(kept, style, shape, margin, profile)
+        command = covering(upload, wish, self._plans)
         with custody.working():
             custody.call(command)
         if isinstance(upload, VideoUpload):
             return RedactedVideo(self, upload.upload_id, upload.facts, command["plan"])
         return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
-
-    def _redaction(
-        self,
-        custody: Custody,
-        upload: Media,
-        *,
-        keep: Face | None,
-        style: str,
-        shape: str,
-        margin: float | None,
-        profile: str | None,
-    ) -> dict[str, Any]:
-        """The command for what the caller wishes to be covered."""
-        video = isinstance(upload, VideoUpload)
-        if isinstance(upload, RedactedVideo):
-            raise AnalysisError("The video is redacted already: redact the upload once more instead.")
-        if style not in STYLES or shape not in SHAPES:
-            raise AnalysisError(f"style must be one of {', '.join(STYLES)}; shape one of {', '.join(SHAPES)}.")
-        if margin is None:
-            margin = 0.0 if video else 0.25
-        if not 0 <= margin <= 2:
-            raise AnalysisError("margin must be a number from 0 to 2.")
-        if profile is not None and (not video or profile not in videos.PROFILES):
-            raise AnalysisError(f"profile is for a video, and one of {', '.join(videos.PROFILES)}.")
-        if keep is not None and (
-            not keep.faces.belongs_to(self)
-            or keep.faces.upload_id != upload.upload_id
-            or not custody.is_latest(keep.faces.analysis)
-        ):
-            raise AnalysisError(
-                "keep must be a face of the latest analysis of this upload.", request_id=self.request_id
-            )
-        command = {
-            "do": "redact",
-            "upload": upload.upload_id,
-            "keep": None if keep is None else keep.index,
-            "style": style,
-            "shape": shape,
-            "margin": float(margin),
-        }
-        if video:
-            command |= {"do": "video.redact", "plan": next(self._plans), "profile": profile or "balanced"}
-        return command
 
     @quiet
     def frames(
@@ -447,12 +398,11 @@ class Request:
         if any(each is not None for each in (codec, preset, to, progress)):
             raise OutputError("codec, preset, to and progress are for a video.")
         format = "png" if format is None else format
-        if format not in FORMATS:
-            raise OutputError(f"format must be one of {', '.join(FORMATS)}.")
-        if quality is not None and (type(quality) is not int or not 1 <= quality <= 100):
-            raise OutputError("quality must be a whole number from 1 to 100.")
+        command = picture_output(format, quality)
+        if isinstance(pixels, Picture):
+            self._check_mine(pixels)
         with custody.working():
-            data = self._encode(custody, pixels, {"do": "encode", "format": format, "quality": quality})
+            data = stills.encode(custody, pixels, command)
         custody.end(Ending("finished"))
         if self.purge_error is not None:
             raise self.purge_error
@@ -475,36 +425,6 @@ class Request:
             target.discard()
             raise
         return Output(target.keep(), settings["container"], size=made.size, path=target.path, frames=made.frames)
-
-    def _encode(self, custody: Custody, pixels: NDArray[np.uint8] | Picture, command: dict[str, Any]) -> bytes:
-        regions: list[AnyRegion] = []
-        try:
-            if isinstance(pixels, Picture):
-                self._check_mine(pixels)
-                width, height = pixels.size_wh
-                command |= {"upload": pixels.upload_id, "redacted": pixels.redacted}
-            else:
-                array = checked_pixels(pixels)
-                height, width = array.shape[:2]
-                source = custody.hold(new_region("pixels", array.nbytes))
-                regions.append(source)
-                source.lock_used(array.nbytes)
-                with source.buffer() as buffer:
-                    np.frombuffer(buffer, np.uint8, count=array.size).reshape(array.shape)[...] = array
-                source.seal()
-                command |= {"shape": list(array.shape)}
-            room = worst_case_bytes(height, width, 4, MAX_ICC_BYTES)
-            # Far larger than needed, but only the pages that the child writes exist.
-            target = custody.hold(new_region("output", room), 0)
-            regions.append(target)
-            answer = custody.call(command, regions[:-1], [target])
-            size = whole(answer, "bytes", 1, room)
-            custody.hold(target, size)
-            with target.buffer() as buffer:
-                return bytes(buffer[:size])
-        finally:
-            for region in regions:
-                custody.release(region)
 
     def adopt(self, value: T) -> T:
         """Hand over what was made from geometry: it is zeroed and read back when the request is purged.
@@ -591,6 +511,15 @@ class Request:
             raise RequestClosedError("The request was not entered: use 'with'.", request_id=self.request_id)
         self._custody.check_open()
         return self._custody
+
+    def _kept(self, custody: Custody, upload: Media, face: Face) -> int:
+        """Index of a face that is to stay."""
+        mine = face.faces.belongs_to(self) and face.faces.upload_id == upload.upload_id
+        if not mine or not custody.is_latest(face.faces.analysis):
+            raise AnalysisError(
+                "keep must be a face of the latest analysis of this upload.", request_id=self.request_id
+            )
+        return face.index
 
     def _check_mine(self, media: Media) -> None:
         if not isinstance(media, Media) or not media.belongs_to(self):

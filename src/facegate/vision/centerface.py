@@ -79,9 +79,9 @@ def model(height: int, width: int, precision: Precision) -> bytes:
 class CenterFace:
     """The network, its memory allocated for pictures of one size. One thread; runs without Python's lock.
 
-    In int8 it takes a third of float32's time and finds the same: of 1,419 faces that float32 is sure of (0.3) on frames
-    of the clips of known faces it misses none, and it sees none that float32 does not; scores differ by 0.07 at most for
-    95 %, boxes overlap by 0.97 (median).
+    In int8 it takes a third of float32's time and finds the same: of 1,419 faces that float32 is sure of (0.3) on
+    frames of the clips of known faces it misses none, and it sees none that float32 does not; scores fall by 0.07 at
+    most for 95 %, boxes overlap by 0.97 (median).
 
     Attributes:
         height: of the input, pixels.

@@ -19,8 +19,9 @@ from facegate.errors import OutputError, ReceiptError, UploadError
 
 if TYPE_CHECKING:
     from facegate.gate import Gate
-    from facegate.request import Container, Request
+    from facegate.request import Request
     from facegate.streaming import Progress
+    from facegate.wishes import Container
 
 _MARGIN: Final = 0.25  # of pictures, as everywhere in facegate
 # A hung request ends by the timeout of its commands long before; a long video is no hung request.
