@@ -125,7 +125,10 @@ class VideoSink:
             return
         self._done = True
         try:
-            self._write(self._video.encode(None))
+            # One by one: what an encoder still holds may take a minute, and each packet that is written says that it lives.
+            for packet in self._video.codec_context.encode_lazy(None):
+                packet.stream = self._video
+                self._write([packet])
             self._container.close()
         except (av.FFmpegError, ValueError) as error:
             raise _refusal(error) from None
