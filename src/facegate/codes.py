@@ -47,6 +47,12 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "decode.damaged": (DecodeError, "The upload is damaged: its content does not decode."),
     "subject.index": (AnalysisError, "There is no face with that index in the upload."),
     "subject.point": (AnalysisError, "There is no face at that point of the upload."),
+    "subject.mesh": (AnalysisError, "The engine's landmarker sees no face where the subject is."),
+    "detector.failed": (AnalysisError, "The detector that the policy names failed on this picture."),
+    "detector.output": (
+        AnalysisError,
+        "The detector that the policy names gave what are no boxes (N, 4), confidence (N,) and key points (N, 6, 2).",
+    ),
     "redact.boxes": (AnalysisError, "Boxes to redact must be an (N, 4) float array, xyxy, in pixels."),
     "redact.style": (AnalysisError, "The style of redaction must be solid, pixelate or blur."),
     "redact.shape": (AnalysisError, "The shape of redaction must be box or ellipse."),

@@ -16,6 +16,10 @@ from facegate.memory.sealed import Sealed
 if TYPE_CHECKING:
     from facegate.request import Request
 
+_NO_BLENDSHAPES = (
+    "Blendshapes are made by the engine mediapipe alone, with a face_landmarker.task that has the network for them: "
+    "Policy(engine='mediapipe', landmarker=...)."
+)
 SUBJECT_PRODUCTS = tuple(name for name, product in LAYOUT.items() if not product.per_face)
 
 
@@ -26,15 +30,26 @@ class FaceSet(Sealed):
 
     Attributes:
         subject: the face that was meshed, or None.
+        has_blendshapes: whether the engine made them of the subject.
     """
 
-    __slots__ = ("_count", "_request", "analysis", "subject", "upload_id")
+    __slots__ = ("_count", "_request", "analysis", "has_blendshapes", "subject", "upload_id")
 
-    def __init__(self, request: Request, upload_id: int, analysis: int, count: int, subject: int | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        upload_id: int,
+        analysis: int,
+        count: int,
+        subject: int | None,
+        *,
+        has_blendshapes: bool = False,
+    ) -> None:
         self._request = request
         self._count = count
         self.upload_id = upload_id
         self.analysis = analysis
+        self.has_blendshapes = has_blendshapes
         self.subject: Face | None = None
         if subject is not None:
             self.subject = Face(self, subject, is_subject=True)
@@ -108,7 +123,8 @@ class Face(Sealed):
             name: of every face ``"box"`` (4,), xyxy, pixels, and ``"confidence"`` (1,), 0-1. Of the subject also
                 ``"landmarks"`` (478, 3), x and y in pixels, z on the scale of x, in mediapipe's order;
                 ``"five_points"`` (5, 2), pixels; ``"pose"`` (3,), yaw, pitch, roll in degrees; ``"rotation"`` (3, 3);
-                ``"embedding"`` (1404,), unit length, for linking frames of one request.
+                ``"embedding"`` (1404,), unit length, for linking frames of one request;
+                ``"blendshapes"`` (52,), 0 to 1, in mediapipe's order, with the engine mediapipe only.
 
         Raises:
             AnalysisError: there is no such product, or this is a bystander, of whom only a box is ever computed.
@@ -122,6 +138,8 @@ class Face(Sealed):
             raise AnalysisError(f"A face exposes 'box', 'confidence' and {', '.join(map(repr, SUBJECT_PRODUCTS))}.")
         if not self.is_subject:
             raise AnalysisError("This face is a bystander, of whom only 'box' and 'confidence' are ever computed.")
+        if name == "blendshapes" and not self.faces.has_blendshapes:
+            raise AnalysisError(_NO_BLENDSHAPES)
         return self.faces._whole(name)
 
     def __repr__(self) -> str:

@@ -48,6 +48,7 @@ class Gate:
     Raises:
         ProtectionError: this host lacks a protection that the policy insists on.
         LockLimitError: so little memory may be locked that geometry could be swapped out.
+        PolicyError: the detector or the bundle that the policy names cannot be loaded; the message says why.
         SandboxSetupError: the zygote did not start with every protection.
 
     Does not protect against: root on the host, other code in the worker that copies what it is shown.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from facegate.engine import Engine
 from facegate.errors import LockLimitError, ProtectionError
 from facegate.memory.regions import LINUX
 from facegate.policy import Policy
@@ -85,6 +86,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
 
     Raises:
         LockLimitError: the policy insists on more locked memory than the limit allows.
+        PolicyError: what the policy names to analyze with cannot be loaded.
         ProtectionError: the host reaches less than the policy insists on.
         SandboxSetupError: the zygote did not start.
     """
@@ -99,13 +101,15 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            return SparePool(policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy))
+            secret = _secret_arenas(policy)
+            return SparePool(policy.spares, accept, Budget.of(policy), secret=secret, engine=Engine.of(policy))
         except ProtectionError:
-            if policy.level != "inline":
+            # mediapipe reports its usage to a server: only a child keeps it from that.
+            if policy.level != "inline" or policy.engine == "mediapipe":
                 raise
     from facegate.inline import InlinePool  # noqa: PLC0415
 
-    pool = InlinePool()
+    pool = InlinePool(Engine.of(policy))
     accept(pool.facts())
     return pool
 

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegate.codes import Refusal, to_error
+from facegate.engine import Engine
 from facegate.errors import ChildCrashedError, FacegateError, RequestClosedError
 from facegate.hosting import Facts
 from facegate.memory.arena import ARENA_BYTES
 from facegate.memory.regions import LINUX, new_region
 from facegate.protections import Protection
+from facegate.vision.engines.choose import workbench
 from facegate.vision.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -32,10 +34,13 @@ class InlinePool:
     Does not protect against: anything that a process of its own protects against. A hostile upload is parsed in the
     worker; memory that a decoder or a network freed, and the networks' own working memory, are not overwritten; a
     command that hangs cannot be ended.
+
+    Args:
+        engine: what analyzes; not mediapipe, whose network nobody refuses here.
     """
 
-    def __init__(self) -> None:
-        self._bench = Workbench()
+    def __init__(self, engine: Engine | None = None) -> None:
+        self._bench = workbench(engine or Engine())
         self._turn = threading.Lock()
 
     def take(self) -> InlineServer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
@@ -14,6 +15,7 @@ from facegate.protections import LEVELS, TABLE, Level
 from facegate.showable import is_showable
 
 MIB = 1 << 20
+ENGINES = ("facegate", "mediapipe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,12 @@ class Policy:
             on the receipt, and the level on the receipt is the one that is reached without them.
         on_residual: what to do when purge could not show that everything is gone: ``"raise"`` `PurgeError`, or only
             ``"record"`` it on the receipt.
+        engine: what analyzes: ``"facegate"``, or ``"mediapipe"``, which must be installed (``facegate[mediapipe]``) and
+            needs a child process, where it has no network. See `docs/engines.md`.
+        landmarker: path of the official `face_landmarker.task`, for the engine mediapipe, which then meshes the subject
+            and makes ``"blendshapes"``; without it facegate's own networks mesh the subject.
+        detector: name of a detector that an installed package offers (see `facegate.detectors`); it finds the faces of
+            pictures in the place of facegate's own. Videos are searched by facegate's.
     """
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
@@ -105,6 +113,9 @@ class Policy:
     ceiling: Level = "sealed"
     waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
     on_residual: Literal["raise", "record"] = "raise"
+    engine: Literal["facegate", "mediapipe"] = "facegate"
+    landmarker: str | os.PathLike[str] | None = None
+    detector: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", frozenset(self.purposes))
@@ -119,6 +130,7 @@ class Policy:
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
         self._check_level()
+        self._check_engine()
 
     def _check_level(self) -> None:
         for name, level in (("level", self.level), ("ceiling", self.ceiling)):
@@ -135,6 +147,20 @@ class Policy:
                 raise PolicyError(f"Policy.waivers must say who waived {name} and why, in one line.")
         if self.on_residual not in {"raise", "record"}:
             raise PolicyError("Policy.on_residual must be 'raise' or 'record'.")
+
+    def _check_engine(self) -> None:
+        if self.engine not in ENGINES:
+            raise PolicyError(f"Policy.engine must be one of {', '.join(ENGINES)}.")
+        if self.engine == "mediapipe" and self.ceiling == "inline":
+            raise PolicyError("The engine mediapipe reports its usage, so it runs in a child alone: not at 'inline'.")
+        if self.landmarker is not None:
+            if self.engine != "mediapipe":
+                raise PolicyError("Policy.landmarker is for the engine mediapipe.")
+            # The zygote works elsewhere than the worker.
+            path = os.path.abspath(os.fsdecode(self.landmarker))  # noqa: PTH100 (Path.resolve would follow links)
+            object.__setattr__(self, "landmarker", path)
+        if self.detector is not None and (self.engine != "facegate" or not is_showable(self.detector)):
+            raise PolicyError("Policy.detector must be the name of an entry point, and goes with the engine facegate.")
 
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""

@@ -219,7 +219,8 @@ class Request:
             answer = custody.call(command)
             count = checked_count(answer.get("faces"))
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
-        return FaceSet(self, upload.upload_id, analysis, count, index)
+        made = answer.get("blendshapes") is True
+        return FaceSet(self, upload.upload_id, analysis, count, index, has_blendshapes=made)
 
     @overload
     def redact(

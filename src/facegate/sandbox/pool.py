@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ClassVar
 
+from facegate.engine import Engine
 from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
 from facegate.memory.report import arena_protections
@@ -27,9 +28,11 @@ class SparePool:
         accept: called with the facts of every new zygote before it forks; raises to refuse it.
         budget: what each child may use; by default enough for the default policy.
         secret: make arenas in secret memory, which this host must have.
+        engine: what the zygote loads; by default what facegate ships.
 
     Raises:
         LockLimitError: an arena could not be locked.
+        PolicyError: the zygote cannot load what the policy names.
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
@@ -38,12 +41,19 @@ class SparePool:
     kind: ClassVar[type[Zygote]] = Zygote
 
     def __init__(
-        self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None, *, secret: bool = False
+        self,
+        size: int,
+        accept: Callable[[Facts], object],
+        budget: Budget | None = None,
+        *,
+        secret: bool = False,
+        engine: Engine | None = None,
     ) -> None:
         self._size = size
         self._accept = accept
         self._budget = budget
         self._secret = secret
+        self._engine = engine
         self._memory = arena_protections(secret=secret)
         self._zygote = self._start()
         self._zygote_guard = threading.Lock()
@@ -96,7 +106,7 @@ class SparePool:
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = self.kind(self._budget, secret=self._secret)
+        zygote = self.kind(self._budget, secret=self._secret, engine=self._engine)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:

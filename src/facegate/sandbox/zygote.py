@@ -1,7 +1,8 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
-Run as ``python -m facegate.sandbox.zygote FD BUDGET`` by `facegate.sandbox.host`: its end of the control channel
-and the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
+Run as ``python -m facegate.sandbox.zygote FD BUDGET [ENGINE]`` by `facegate.sandbox.host`: its end of the control
+channel, the budget of a child and what to load. It stays single-threaded, never sees a request's data, and ends when the
+worker does.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from functools import partial
 from typing import Any, Final, Protocol
 
-from facegate.errors import FacegateError, SandboxSetupError
+from facegate.engine import Engine
+from facegate.errors import FacegateError, PolicyError, SandboxSetupError
 from facegate.protections import Protection
-from facegate.sandbox import confine, executor, silence, wire
+from facegate.sandbox import confine, executor, namespace, silence, wire
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.seccomp.install import Filters, in_force, supported
 from facegate.sandbox.seccomp.rehearsal import rehearse
@@ -30,6 +33,8 @@ _OF_EVERY_CHILD: Final = (
         "parent_death", "achieved", "PR_SET_PDEATHSIG, read back in each child; the zygote polls the worker's pidfd"
     ),
 )
+# Where on the command line the engine is: behind the program's name, the descriptor and the budget.
+_ENGINE: Final = 2 + len(fields(Budget))
 
 
 class Loaded(executor.Workbench, Protocol):
@@ -138,11 +143,14 @@ def _gone(worker: int) -> bool:
     return bool(waiting.poll(0))
 
 
-def load() -> Loaded:
-    """The workbench that facegate ships."""
-    from facegate.vision.workbench import Workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
+def load(engine: Engine) -> Loaded:
+    """The workbench that facegate ships, with the engine that the policy names."""
+    from facegate.vision.engines.choose import workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
 
-    return Workbench()
+    if not engine.shipped:
+        # Code that is not ours is loaded where it reaches no server, if this user may have such a place.
+        namespace.leave_network()
+    return workbench(engine)
 
 
 def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
@@ -152,9 +160,10 @@ def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
     try:
         main(channel, Budget(*budget), make)
     except FacegateError as error:
-        wire.send(channel, {"ready": False, "reason": error.reason})
+        # What the policy names cannot be had: the worker says so, and not that its sandbox failed.
+        wire.send(channel, {"ready": False, "reason": error.reason, "policy": isinstance(error, PolicyError)})
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    start(sys.argv[1:], load)
+    start(sys.argv[1:_ENGINE], partial(load, Engine.parse(sys.argv[_ENGINE:])))

@@ -26,6 +26,7 @@ class Landmarks:
         pose: (N, 3) yaw, pitch, roll in degrees; see `facegate.vision.pose.angles`.
         rotation: (N, 3, 3) from the canonical face to this one; see `facegate.vision.pose.rotation`.
         embedding: (N, 1404) of length 1; see `facegate.vision.embed.embed`.
+        blendshapes: (N, 52), 0 to 1, in mediapipe's order; None where the engine makes none.
     """
 
     landmarks: Floats
@@ -34,6 +35,7 @@ class Landmarks:
     pose: Floats
     rotation: Floats
     embedding: Floats
+    blendshapes: Floats | None = None
 
 
 class Landmarker:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from facegate.codes import Refusal
 from facegate.vision.boxes import iou
-from facegate.vision.detect import Detections, Detector
+from facegate.vision.detect import Detections
+from facegate.vision.engines.parts import FaceFinder
 
 # Two scans agree on a face to well over this; two people who are not one behind the other share less.
 SAME_FACE_IOU = 0.35
@@ -43,7 +44,7 @@ def select(faces: Detections, wish: str | int | list[float] | None) -> int | Non
 
 
 def mesh_input(
-    detector: Detector, rgb: NDArray[np.uint8], faces: Detections, subject: int
+    detector: FaceFinder, rgb: NDArray[np.uint8], faces: Detections, subject: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The box and key points from which the subject is meshed.
 

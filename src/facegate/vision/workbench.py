@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from facegate.vision import models, video_detector
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
+from facegate.vision.engines.parts import FaceFinder, FaceMesher
 from facegate.vision.frame import Frame
 from facegate.vision.landmarks import Landmarker
 from facegate.vision.subject import index_of_same, mesh_input, select
@@ -50,10 +51,14 @@ class Workbench:
     Attributes:
         detector: finds faces; every face of an upload gets a box, which redaction needs.
         landmarker: meshes the subject, and only the subject.
+        others: SHA-256 of networks that are not facegate's, by name.
+        before_fork: what takes the place of the two in warming up, where they would start threads.
     """
 
-    detector: Detector = field(default_factory=Detector)
-    landmarker: Landmarker = field(default_factory=Landmarker)
+    detector: FaceFinder = field(default_factory=Detector)
+    landmarker: FaceMesher = field(default_factory=Landmarker)
+    others: Mapping[str, str] = field(default_factory=dict)
+    before_fork: tuple[FaceFinder, FaceMesher] | None = None
     _uploads: dict[int, _Upload] = field(default_factory=dict)
     _videos: Videos = field(default_factory=Videos)
     # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
@@ -62,7 +67,7 @@ class Workbench:
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
-        return {name: model.sha256 for name, model in models.table().items()}
+        return {name: model.sha256 for name, model in models.table().items()} | dict(self.others)
 
     def warm(self) -> None:
         """Take the way of a request on synthetic pixels, so that none meets first-time work or cold pages.
@@ -70,6 +75,8 @@ class Workbench:
         Measured in a fresh fork (512x512 JPEG, coarse scan): the first request takes 17.5 ms unwarmed, 8.9 ms when the
         engines alone have run, 8.0 ms when the commands themselves have: as long as every later one.
         """
+        serving = self.detector, self.landmarker
+        self.detector, self.landmarker = self.before_fork or serving
         # Only a zygote and its children warm up, and a thread pool would make the zygote unable to fork.
         cv2.setNumThreads(1)
         preload()
@@ -85,6 +92,7 @@ class Workbench:
             self.perform({"do": "analyze", "upload": 0, "subject": 0, "scan": "everyone"}, [])
         self._uploads.clear()
         np.frombuffer(self._arena, np.uint8)[:] = 0
+        self.detector, self.landmarker = serving
 
     def begin(self, arena: memoryview) -> None:
         """Take the writable map of the request's arena."""
@@ -155,6 +163,9 @@ class Workbench:
             found = self.landmarker.analyze(upload.frame.rgb, box, points)
             for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
                 slot(self._arena, name)[...] = getattr(found, name)[0]
+            if found.blendshapes is not None:
+                slot(self._arena, "blendshapes")[...] = found.blendshapes[0]
+                return {"faces": count, "subject": subject, "blendshapes": True}
         return {"faces": count, "subject": subject}
 
     def _analyze_video(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
