@@ -1,8 +1,8 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
 Run as ``python -m facegate.sandbox.zygote FD BUDGET [ENGINE]`` by `facegate.sandbox.host`: its end of the control
-channel, the budget of a child and what to load. It stays single-threaded, never sees a request's data, and ends when the
-worker does.
+channel, the budget of a child and what to load. It stays single-threaded, never sees a request's data, and ends when
+the worker does.
 """
 
 from __future__ import annotations

@@ -34,6 +34,8 @@ KNOWN: Final = {
 }
 # The official one has 3.8 MB.
 _MOST_BYTES: Final = 64 << 20
+# Damage must not become work: a length is a number out of the file.
+_MOST_OUTPUTS, _MOST_AXES = 16, 8
 _FLOAT32: Final = schema.TensorType.FLOAT32
 
 
@@ -111,7 +113,11 @@ def _outputs(data: bytes, name: str) -> list[int | None]:
         if data[4:8] != b"TFL3":
             raise ValueError
         graph = schema.Model.GetRootAs(data, 0).Subgraphs(0)
+        if graph.OutputsLength() > _MOST_OUTPUTS:
+            raise ValueError
         tensors = [graph.Tensors(graph.Outputs(index)) for index in range(graph.OutputsLength())]
+        if any(tensor.ShapeLength() > _MOST_AXES for tensor in tensors):
+            raise ValueError
         return [
             math.prod(tensor.Shape(axis) for axis in range(tensor.ShapeLength())) if tensor.Type() == _FLOAT32 else None
             for tensor in tensors

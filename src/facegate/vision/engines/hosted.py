@@ -16,6 +16,7 @@ from facegate.errors import PolicyError
 from facegate.showable import is_showable
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.engines.checked import checked
+from facegate.vision.landmarks import Landmarker
 from facegate.vision.workbench import Workbench
 
 # Pictures of nobody that a detector is tried on before anything else: what it gives for them must be faces, or none.
@@ -28,6 +29,7 @@ class HostedDetector:
 
     Attributes:
         models: SHA-256 of its networks, by name.
+        ours: facegate's detector.
 
     Does not protect against: a detector that misses people, who are then not covered either.
     """
@@ -35,7 +37,7 @@ class HostedDetector:
     def __init__(self, name: str) -> None:
         self._theirs, self.models = _load(name)
         # For the look from which the subject is meshed, whoever found it; see `facegate.vision.subject.mesh_input`.
-        self._ours = Detector()
+        self.ours = Detector()
         noise = np.random.default_rng(0)
         for height, width in _TRIED:
             try:
@@ -62,7 +64,7 @@ class HostedDetector:
 
     def glance(self, rgb: NDArray[np.uint8]) -> Detections:
         """Facegate's own look at the whole picture."""
-        return self._ours.glance(rgb)
+        return self.ours.glance(rgb)
 
 
 def hosted_workbench(name: str) -> Workbench:
@@ -71,8 +73,9 @@ def hosted_workbench(name: str) -> Workbench:
     Raises:
         PolicyError: there is no such detector, it cannot be made, or a try of it failed.
     """
-    detector = HostedDetector(name)
-    return Workbench(detector, others=detector.models)
+    detector, landmarker = HostedDetector(name), Landmarker()
+    # Warmed up is what is facegate's own: the detector was tried already, and need not take a picture of nobody well.
+    return Workbench(detector, landmarker, others=detector.models, before_fork=(detector.ours, landmarker))
 
 
 def _load(name: str) -> tuple[Any, Mapping[str, str]]:
