@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,6 +20,7 @@ from facegate.errors import (
     ViolationError,
 )
 from facegate.sandbox.seccomp.install import supported
+from facegate.vision.detect import Detector
 from fixtures.environments import environment, package
 from fixtures.portraits import HEADS, portrait
 from tests.conftest import encode
@@ -26,9 +28,10 @@ from tests.conftest import encode
 NAMES = ("Blind", "Nonsense", "Offered", "Threads", "Unnamed", "broken")
 SOURCE = (Path(__file__).parent / "offered.py").read_text(encoding="utf-8")
 # What the first number of a picture tells the detector to do; see there.
-BOXES_ALONE, DRAW, FAIL, LIE, CROWD, CALL, KEEP = range(1, 8)
+BOXES_ALONE, DRAW, FAIL, LIE, CROWD, CALL, KEEP, ONE_BOX = range(1, 9)
 # How far the mesh from a box alone may lie from the one from facegate's own detector: of the distance between the eyes.
-SAME_MESH = 0.06
+# 0.6 % where the eyes were looked for, 12 % where they are taken to be level.
+SAME_MESH = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -81,18 +84,22 @@ def test_its_boxes_are_the_faces_and_the_subject_is_meshed(
     assert np.array_equal(mesh, ours)
 
 
-def test_without_key_points_the_mesh_begins_at_the_box(theirs: facegate.Gate, new_id: Callable[[], str]) -> None:
-    """A face in a picture so bright around it that facegate's own look at the whole sees nobody: the box is all."""
-    rgb = portrait("astronaut").copy()
-    left, top, right, bottom = (int(value) for value in HEADS["astronaut"].box)
-    rgb[: top - 10], rgb[bottom + 10 :], rgb[:, : left - 10], rgb[:, right + 10 :] = 255, 255, 255, 255
-    with theirs.open_request(new_id(), purpose="generation") as request:
-        known = landmarks(request.analyze(request.admit(upload(0))))
-        faces = request.analyze(request.admit(upload(BOXES_ALONE, rgb)))
-        assert len(faces) == 2
-        alone = landmarks(faces)
-    eyes = np.linalg.norm(known[263, :2] - known[33, :2])
-    assert np.linalg.norm(alone[:468, :2] - known[:468, :2], axis=1).mean() < SAME_MESH * eyes
+def test_without_key_points_the_subject_is_looked_at_more_closely(
+    theirs: facegate.Gate, gate: facegate.Gate, new_id: Callable[[], str]
+) -> None:
+    """A face that is small and tilted: facegate's look at the whole picture does not see it, and a box has no tilt."""
+    left, top, right, bottom = HEADS["astronaut"].box
+    centre = (left + right) / 2, (top + bottom) / 2
+    warp = cv2.getRotationMatrix2D(centre, 35, 192 / 512)
+    warp[:, 2] += 256 - np.array(centre)
+    rgb = cv2.warpAffine(portrait("astronaut"), warp, (512, 512), flags=cv2.INTER_AREA, borderValue=(128, 128, 128))
+    assert not len(Detector().glance(rgb).boxes)
+    meshes = []
+    for each, what in ((theirs, ONE_BOX), (gate, 0)):
+        with each.open_request(new_id(), purpose="generation") as request:
+            meshes.append(landmarks(request.analyze(request.admit(upload(what, rgb)))))
+    eyes = np.linalg.norm(meshes[1][263, :2] - meshes[1][33, :2])
+    assert np.linalg.norm(meshes[0][:468] - meshes[1][:468], axis=1).mean() < SAME_MESH * eyes
 
 
 def test_redaction_covers_whom_it_found(theirs: facegate.Gate, new_id: Callable[[], str]) -> None:

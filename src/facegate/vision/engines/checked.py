@@ -18,7 +18,7 @@ from facegate.vision.detect import Detections
 from facegate.vision.roi import Floats
 
 # About where a face that looks into the camera has them, in its box: right eye, left eye, nose tip, mouth centre, right
-# and left ear. Where the eyes are level, and that is all that is taken from them, the mesh looks upright.
+# and left ear. All that is taken from them is that the eyes are level.
 _UPRIGHT: Final = np.array([(0.31, 0.33), (0.69, 0.33), (0.5, 0.56), (0.5, 0.77), (0.06, 0.4), (0.94, 0.4)], np.float32)
 # A box may reach beyond the picture, by less than this many of the picture's longer sides.
 _FAR: Final = 4.0
@@ -52,7 +52,7 @@ def checked(found: object, height: int, width: int) -> Detections:
     if np.any(np.abs(points) > far):
         raise Refusal("detector.output")
     order = np.argsort(-bx.area(boxes), kind="stable")
-    return Detections(boxes[order], confidence[order], points[order])
+    return Detections(boxes[order], confidence[order], points[order], guessed=keypoints is None)
 
 
 def derived(boxes: Floats) -> Floats:

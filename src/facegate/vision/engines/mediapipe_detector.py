@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegate.vision import boxes as bx
+from facegate.vision.blazeface import KEYPOINTS
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.engines.checked import checked
 from facegate.vision.models import weights
@@ -57,13 +58,14 @@ class MediapipeDetector:
         height, width = rgb.shape[:2]
         faces = self._detector().detect(image_of(self._mediapipe, rgb)).detections
         boxes = np.zeros((len(faces), 4), np.float32)
-        for box, face in zip(boxes, faces, strict=True):
+        confidence = np.zeros(len(faces), np.float32)
+        keypoints = np.zeros((len(faces), KEYPOINTS, 2), np.float32)
+        for index, face in enumerate(faces):
             at = face.bounding_box
-            box[:] = at.origin_x, at.origin_y, at.origin_x + at.width, at.origin_y + at.height
-        confidence = np.array([face.categories[0].score for face in faces], np.float32)
-        points = np.array([[(point.x, point.y) for point in face.keypoints] for face in faces], np.float32)
-        keypoints = points.reshape(len(faces), -1, 2) * np.array([width, height], np.float32)
-        return checked((boxes, confidence, keypoints if len(faces) else None), height, width)
+            boxes[index] = at.origin_x, at.origin_y, at.origin_x + at.width, at.origin_y + at.height
+            confidence[index] = face.categories[0].score
+            keypoints[index] = [(point.x * width, point.y * height) for point in face.keypoints]
+        return checked((boxes, confidence, keypoints), height, width)
 
     def _detector(self) -> Any:
         if self._theirs is None:
