@@ -90,7 +90,7 @@ class Recognition:
         return numbers
 
     def forget(self) -> None:
-        """Look at a black picture, so that the network's working memory holds nobody's face."""
+        """Look at a black picture, so that the network's working memory, and the stack below, hold nobody's face."""
         self._run(np.zeros((1, _CHANNELS, self.size, self.size), np.float32)).fill(0)
 
     def _embed(self, rgb: NDArray[np.uint8], to_crop: Floats) -> Floats:
