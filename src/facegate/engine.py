@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import errno
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Self
-
-if TYPE_CHECKING:
-    from facegate.policy import Policy
+from typing import Any, Final, Self
 
 # What mediapipe does that is forbidden, and the errno that each fails with: it finds faces without all of them.
 _DECLINED_TO_MEDIAPIPE: Final = {
@@ -28,7 +24,7 @@ _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The analysis of one gate. It is on a zygote's command line, so nothing in it may be a secret.
+    """The analysis of one gate.
 
     Attributes:
         name: ``"facegate"`` or ``"mediapipe"``.
@@ -41,18 +37,9 @@ class Engine:
     detector: str | None = None
 
     @classmethod
-    def of(cls, policy: Policy) -> Self:
-        """What the policy asks for."""
-        return cls(policy.engine, None if policy.landmarker is None else str(policy.landmarker), policy.detector)
-
-    @classmethod
-    def parse(cls, arguments: Sequence[str]) -> Self:
-        """The other way round of `arguments`."""
-        return cls(**json.loads(arguments[0])) if arguments else cls()
-
-    def arguments(self) -> tuple[str, ...]:
-        """For a zygote's command line; nothing for the engine that facegate ships."""
-        return () if self.shipped else (json.dumps(asdict(self)),)
+    def of(cls, wanted: Mapping[str, Any]) -> Self:
+        """The one in a policy's `facegate.policy.Policy.wanted`."""
+        return cls(**wanted.get("engine", {}))
 
     @property
     def shipped(self) -> bool:

@@ -22,6 +22,9 @@ _NO_BLENDSHAPES = (
 )
 SUBJECT_PRODUCTS = tuple(name for name, product in LAYOUT.items() if not product.per_face)
 
+IDENTITY_PRODUCTS = ("identity", "identity_normed")
+NAME_ONE = "name one in the policy, Policy(recognizer=facegate.Recognizer(path, sha256)); docs/recognizer.md says how."
+
 
 class FaceSet(Sealed):
     """The faces of one upload, largest first.
@@ -86,6 +89,11 @@ class FaceSet(Sealed):
             raise AnalysisError("A FaceSet exposes 'boxes' and 'confidence'; the rest is the subject's alone.")
         return self._request.expose_product(self, name, slice(0, self._count))
 
+    @property
+    def recognized(self) -> bool:
+        """Whether a recognizer makes identity embeddings."""
+        return self._request.recognizer is not None
+
     def belongs_to(self, request: Request) -> bool:
         """Whether this came from that request."""
         return self._request is request
@@ -123,11 +131,13 @@ class Face(Sealed):
             name: of every face ``"box"`` (4,), xyxy, pixels, and ``"confidence"`` (1,), 0-1. Of the subject also
                 ``"landmarks"`` (478, 3), x and y in pixels, z on the scale of x, in mediapipe's order;
                 ``"five_points"`` (5, 2), pixels; ``"pose"`` (3,), yaw, pitch, roll in degrees; ``"rotation"`` (3, 3);
-                ``"embedding"`` (1404,), unit length, for linking frames of one request;
-                ``"blendshapes"`` (52,), 0 to 1, in mediapipe's order, with the engine mediapipe only.
+                ``"embedding"`` (1404,), unit length, for linking frames of one request. With the engine mediapipe also
+                ``"blendshapes"`` (52,), 0 to 1, in mediapipe's order. Where the policy names a recognizer also
+                ``"identity"`` (512,), as that gives it, and ``"identity_normed"``, at length 1.
 
         Raises:
-            AnalysisError: there is no such product, or this is a bystander, of whom only a box is ever computed.
+            AnalysisError: there is no such product, the policy names no recognizer for it, or this is a bystander, of
+                whom there is a box only.
             RequestClosedError: the request is over, or another analysis took the arena.
         """
         if name == "box":
@@ -140,6 +150,8 @@ class Face(Sealed):
             raise AnalysisError("This face is a bystander, of whom only 'box' and 'confidence' are ever computed.")
         if name == "blendshapes" and not self.faces.has_blendshapes:
             raise AnalysisError(_NO_BLENDSHAPES)
+        if name in IDENTITY_PRODUCTS and not self.faces.recognized:
+            raise AnalysisError(f"Identity embeddings need a network of yours: {NAME_ONE} 'embedding' is there always.")
         return self.faces._whole(name)
 
     def __repr__(self) -> str:

@@ -48,7 +48,7 @@ class Gate:
     Raises:
         ProtectionError: this host lacks a protection that the policy insists on.
         LockLimitError: so little memory may be locked that geometry could be swapped out.
-        PolicyError: the detector or the bundle that the policy names cannot be loaded; the message says why.
+        PolicyError: what the policy names to analyze with cannot be loaded, or is not what it says.
         SandboxSetupError: the zygote did not start with every protection.
 
     Does not protect against: root on the host, other code in the worker that copies what it is shown.
@@ -129,7 +129,7 @@ class Gate:
                 raise RequestReusedError("The request ID was used before.", request_id=request_id)
             self._used.add(request_id)
         policy = self.policy
-        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life))
+        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life), policy.recognizer)
 
     @property
     def closed(self) -> bool:

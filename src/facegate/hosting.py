@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from facegate.engine import Engine
 from facegate.errors import LockLimitError, ProtectionError
 from facegate.memory.regions import LINUX
 from facegate.policy import Policy
@@ -86,7 +85,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
 
     Raises:
         LockLimitError: the policy insists on more locked memory than the limit allows.
-        PolicyError: what the policy names to analyze with cannot be loaded.
+        PolicyError: what the policy would have loaded is not there, or is not what it says.
         ProtectionError: the host reaches less than the policy insists on.
         SandboxSetupError: the zygote did not start.
     """
@@ -101,15 +100,16 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            secret = _secret_arenas(policy)
-            return SparePool(policy.spares, accept, Budget.of(policy), secret=secret, engine=Engine.of(policy))
+            return SparePool(
+                policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy), wanted=policy.wanted()
+            )
         except ProtectionError:
             # mediapipe reports its usage to a server: only a child keeps it from that.
             if policy.level != "inline" or policy.engine == "mediapipe":
                 raise
     from facegate.inline import InlinePool  # noqa: PLC0415
 
-    pool = InlinePool(Engine.of(policy))
+    pool = InlinePool(policy.wanted())
     accept(pool.facts())
     return pool
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegate.codes import Refusal, to_error
@@ -20,6 +20,7 @@ from facegate.memory.arena import ARENA_BYTES
 from facegate.memory.regions import LINUX, new_region
 from facegate.protections import Protection
 from facegate.vision.engines.choose import workbench
+from facegate.vision.recognize import Recognition
 from facegate.vision.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -34,18 +35,27 @@ class InlinePool:
     Does not protect against: anything that a process of its own protects against. A hostile upload is parsed in the
     worker; memory that a decoder or a network freed, and the networks' own working memory, are not overwritten; a
     command that hangs cannot be ended.
-
-    Args:
-        engine: what analyzes; not mediapipe, whose network nobody refuses here.
     """
 
-    def __init__(self, engine: Engine | None = None) -> None:
-        self._bench = workbench(engine or Engine())
+    def __init__(self, wanted: Mapping[str, Any] | None = None) -> None:
+        """Load.
+
+        Args:
+            wanted: `facegate.policy.Policy.wanted`; not mediapipe, whose network nobody refuses here.
+
+        Raises:
+            PolicyError: what it names is not there, or is not what it says.
+        """
+        entry = (wanted or {}).get("recognizer")
+        self._bench = workbench(Engine.of(wanted or {}))
+        self._bench.recognition = None if entry is None else Recognition(entry)
         self._turn = threading.Lock()
 
     def take(self) -> InlineServer:
         """A server for one request."""
-        return InlineServer(Workbench(self._bench.detector, self._bench.landmarker), self._turn)
+        return InlineServer(
+            Workbench(self._bench.detector, self._bench.landmarker, self._bench.recognition), self._turn
+        )
 
     def facts(self) -> Facts:
         """What there is of protection: that of the arena, on Linux."""

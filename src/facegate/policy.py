@@ -8,10 +8,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
+from facegate.engine import Engine
 from facegate.errors import PolicyError
 from facegate.protections import LEVELS, TABLE, Level
+from facegate.recognizer import Recognizer
 from facegate.showable import is_showable
 
 MIB = 1 << 20
@@ -94,6 +96,7 @@ class Policy:
             on the receipt, and the level on the receipt is the one that is reached without them.
         on_residual: what to do when purge could not show that everything is gone: ``"raise"`` `PurgeError`, or only
             ``"record"`` it on the receipt.
+        recognizer: a network of yours that makes identity embeddings of the subject; None, the default, makes none.
         engine: what analyzes: ``"facegate"``, or ``"mediapipe"``, which must be installed (``facegate[mediapipe]``) and
             needs a child process, where it has no network. See `docs/engines.md`.
         landmarker: path of the official `face_landmarker.task`, for the engine mediapipe, which then meshes the subject
@@ -113,6 +116,7 @@ class Policy:
     ceiling: Level = "sealed"
     waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
     on_residual: Literal["raise", "record"] = "raise"
+    recognizer: Recognizer | None = None
     engine: Literal["facegate", "mediapipe"] = "facegate"
     landmarker: str | os.PathLike[str] | None = None
     detector: str | None = None
@@ -129,6 +133,8 @@ class Policy:
         )
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
+        if self.recognizer is not None and not isinstance(self.recognizer, Recognizer):
+            raise PolicyError("Policy.recognizer must be a facegate.Recognizer or None.")
         self._check_level()
         self._check_engine()
 
@@ -162,11 +168,18 @@ class Policy:
         if self.detector is not None and (self.engine != "facegate" or not is_showable(self.detector)):
             raise PolicyError("Policy.detector must be the name of an entry point, and goes with the engine facegate.")
 
+    def wanted(self) -> dict[str, Any]:
+        """What is to be loaded besides what facegate ships, as the zygote gets it."""
+        engine = Engine(self.engine, None if self.landmarker is None else str(self.landmarker), self.detector)
+        wanted = {} if engine.shipped else {"engine": asdict(engine)}
+        return wanted if self.recognizer is None else wanted | {"recognizer": self.recognizer.as_dict()}
+
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
         plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
+        plain |= {"recognizer": None if self.recognizer is None else self.recognizer.rules()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from facegate.sandbox.seccomp.install import supported
-from facegate.vision.boxes import iou
 from facegate.vision.detect import Detector
 from fixtures.bundles import near_bundle
 from fixtures.environments import without_mediapipe
@@ -26,33 +25,25 @@ def test_boxes_points_and_scores_are_those_of_its_face_detector(tmp_path: Path) 
         pytest.skip(f"seccomp, without which nothing is declined: {why}")
     bundle = tmp_path / "face_landmarker.task"
     bundle.write_bytes(near_bundle())
-    ours, differences, alike, pictures = Detector(), [], 0, 0
+    ours, differences = Detector(), []
     with parts_of(bundle) as child:
         for name, rgb in variants():
-            pictures += 1
             seen, theirs = ours.glance(rgb), ask(child, rgb, do="glance")
             boxes = np.array(theirs["boxes"], np.float32).reshape(-1, 4)
-            if len(boxes) != len(seen.boxes):
-                print(f"{name}: {len(seen.boxes)} faces, FaceDetector {len(boxes)}: {theirs['confidence']}")
-                continue
-            alike += 1
-            for index, box in enumerate(boxes):
-                mine = int(np.argmax(iou(seen.boxes, box[None])[:, 0]))
-                points = np.array(theirs["keypoints"][index]) - seen.keypoints[mine]
-                differences.append(
-                    (
-                        np.abs(seen.boxes[mine] - box).max(),
-                        np.hypot(*points.T).max(),
-                        abs(seen.confidence[mine] - theirs["confidence"][index]),
-                        (box[2:] - box[:2]).max(),
-                    )
-                )
-    box, point, score, side = np.array(differences).T
+            assert len(boxes) == len(seen.boxes) == 1, name
+            # A box that reaches beyond the picture at the top or left FaceDetector moves into it, without cutting it.
+            box = seen.boxes[0] - np.tile(np.minimum(seen.boxes[0, :2], 0), 2)
+            points = np.array(theirs["keypoints"][0]) - seen.keypoints[0]
+            score = abs(seen.confidence[0] - theirs["confidence"][0])
+            moved = bool((seen.boxes[0, :2] < 0).any())
+            differences.append((np.abs(box - boxes[0]).max(), np.hypot(*points.T).max(), score, moved))
+    box, point, score, moved = np.array(differences).T
     print(
-        f"{alike} of {pictures} pictures with as many faces; {len(side)} faces; "
-        f"boxes max {box.max():.2f} px, median {np.median(box):.2f} px ({(box / side).max():.1%}, "
-        f"{np.median(box / side):.1%} of the side); key points max {point.max():.2f} px, median {np.median(point):.2f} px "
-        f"({(point / side).max():.1%}, {np.median(point / side):.1%}); score max {score.max():.3f}, "
-        f"median {np.median(score):.3f}"
+        f"{len(box)} pictures, {moved.sum():.0f} boxes moved into the picture; boxes max {box.max():.2f} px, median "
+        f"{np.median(box):.2f} px; key points max {point.max():.3f} px, median {np.median(point):.3f} px; score max "
+        f"{score.max():.4f}, median {np.median(score):.5f}"
     )
-    assert alike == pictures
+    # It rounds a corner and a side down to whole pixels each, so that the other corner may be two pixels away.
+    assert box.max() < 2
+    assert point.max() < 0.5
+    assert score.max() < 0.005

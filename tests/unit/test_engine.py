@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,19 @@ def test_what_analyzes_is_part_of_the_policys_digest() -> None:
     assert len({each.digest() for each in digests}) == 4
 
 
-@pytest.mark.parametrize("engine", [Engine(), Engine("mediapipe", "/b c.task"), Engine(detector="mine")])
-def test_a_command_line_says_it_all(engine: Engine) -> None:
-    assert Engine.parse(engine.arguments()) == engine
-    assert bool(engine.arguments()) is not engine.shipped
+@pytest.mark.parametrize(
+    ("policy", "engine"),
+    [
+        (Policy(), Engine()),
+        (Policy(engine="mediapipe", landmarker="/b c.task"), Engine("mediapipe", "/b c.task")),
+        (Policy(detector="mine"), Engine(detector="mine")),
+    ],
+)
+def test_the_zygote_gets_what_the_policy_names(policy: Policy, engine: Engine) -> None:
+    """As JSON; nothing, for the engine that facegate ships."""
+    wanted = json.loads(json.dumps(policy.wanted()))
+    assert Engine.of(wanted) == engine
+    assert ("engine" in wanted) is not engine.shipped
 
 
 def test_nothing_is_declined_but_to_mediapipe() -> None:

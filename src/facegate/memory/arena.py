@@ -23,6 +23,7 @@ MAX_FACES: Final = 1024
 LANDMARKS: Final = 478
 EMBEDDING: Final = 1404
 BLENDSHAPES: Final = 52
+IDENTITY: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def _layout() -> dict[str, Product]:
         ("rotation", (3, 3), False),
         ("embedding", (EMBEDDING,), False),
         ("blendshapes", (BLENDSHAPES,), False),
+        ("identity", (IDENTITY,), False),
+        ("identity_normed", (IDENTITY,), False),
     ]
     products: dict[str, Product] = {}
     offset = 0

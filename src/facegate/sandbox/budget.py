@@ -56,7 +56,7 @@ class Budget:
     def of(cls, policy: Policy) -> Self:
         """Enough for the largest upload that the policy admits and the longest request that it allows."""
         seconds, cores = math.ceil(policy.ttl), len(os.sched_getaffinity(0))
-        others = 0 if Engine.of(policy).shipped else OTHER_ENGINE
+        others = 0 if Engine.of(policy.wanted()).shipped else OTHER_ENGINE
         return cls(
             memory_for(policy.limits) + others,
             CORES * seconds + WARMING_SECONDS,

@@ -45,7 +45,7 @@ class Zygote:
     Args:
         budget: what each child may use; by default enough for the default policy.
         secret: make arenas in secret memory, which this host must have; by default where it has.
-        engine: what it loads; by default what facegate ships.
+        wanted: what to load besides: `facegate.policy.Policy.wanted`.
 
     Attributes:
         protections: what the zygote found about itself, and so about its children, under the names of
@@ -54,7 +54,7 @@ class Zygote:
         secret: whether arenas are made in secret memory.
 
     Raises:
-        PolicyError: it cannot load what the policy names.
+        PolicyError: what the policy would have it load is not there, or is not what it says.
         ProtectionError: this is not Linux.
         SandboxSetupError: it did not start, or a protection did not take; the message has its own words.
     """
@@ -67,13 +67,13 @@ class Zygote:
     declines: ClassVar[Mapping[str, int]] = NOTHING
 
     def __init__(
-        self, budget: Budget | None = None, *, secret: bool | None = None, engine: Engine | None = None
+        self, budget: Budget | None = None, *, secret: bool | None = None, wanted: Mapping[str, Any] | None = None
     ) -> None:
         if sys.platform != "linux":
             raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd.")
         self.secret = secret_memory(ARENA_BYTES).state == "achieved" if secret is None else secret
         self._turn = threading.Lock()
-        self._engine = engine or Engine()
+        self._engine = Engine.of(wanted or {})
         granted = budget or Budget.of(Policy())
         self._control, theirs = wire.pair()
         # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.
@@ -88,7 +88,6 @@ class Zygote:
                         "-s",
                         *self.program,
                         *map(str, (theirs.fileno(), *astuple(granted))),
-                        *self._engine.arguments(),
                     ],
                     env=ENVIRONMENT,
                     stdin=subprocess.DEVNULL,
@@ -100,16 +99,17 @@ class Zygote:
                     # Ctrl-C in a terminal is for the worker, which then purges in order.
                     start_new_session=True,
                 )
-            self.protections, self.models = self._wait_ready(log)
+            self.protections, self.models = self._wait_ready(log, dict(wanted or {}))
         except BaseException:
             self.close()
             raise
         finally:
             os.close(log)
 
-    def _wait_ready(self, log: int) -> tuple[list[Protection], dict[str, str]]:
+    def _wait_ready(self, log: int, wanted: dict[str, Any]) -> tuple[list[Protection], dict[str, str]]:
         self._control.settimeout(_START_SECONDS)
         try:
+            wire.send(self._control, wanted)
             ready, _ = wire.receive(self._control)
         except (EOFError, OSError):
             said = os.pread(log, 1 << 16, 0).decode(errors="replace").strip().splitlines()

@@ -25,6 +25,8 @@ from facegate.vision.encode import encode
 from facegate.vision.engines.parts import FaceFinder, FaceMesher
 from facegate.vision.frame import Frame
 from facegate.vision.landmarks import Landmarker
+from facegate.vision.recognize import Recognition, normed
+from facegate.vision.recognize_select import select_alike
 from facegate.vision.subject import index_of_same, mesh_input, select
 
 # A face that is not there, at about the places where a face has its eyes, nose, mouth and ears.
@@ -51,12 +53,14 @@ class Workbench:
     Attributes:
         detector: finds faces; every face of an upload gets a box, which redaction needs.
         landmarker: meshes the subject, and only the subject.
-        others: SHA-256 of networks that are not facegate's, by name.
-        before_fork: what takes the place of the two in warming up, where they would start threads.
+        recognition: the network of the user's that embeds the subject, if the policy names one.
+        others: SHA-256 of networks of other engines, by name.
+        before_fork: what takes the place of detector and landmarker in warming up, where they would start threads.
     """
 
     detector: FaceFinder = field(default_factory=Detector)
     landmarker: FaceMesher = field(default_factory=Landmarker)
+    recognition: Recognition | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     before_fork: tuple[FaceFinder, FaceMesher] | None = None
     _uploads: dict[int, _Upload] = field(default_factory=dict)
@@ -67,7 +71,8 @@ class Workbench:
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
-        return {name: model.sha256 for name, model in models.table().items()} | dict(self.others)
+        shipped = {name: model.sha256 for name, model in models.table().items()} | dict(self.others)
+        return shipped if self.recognition is None else shipped | {"recognizer": self.recognition.sha256}
 
     def warm(self) -> None:
         """Take the way of a request on synthetic pixels, so that none meets first-time work or cold pages.
@@ -153,7 +158,7 @@ class Workbench:
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
-        upload.subject = subject = select(faces, command["subject"])
+        upload.subject = subject = self._subject(upload, faces, command)
         slot(self._arena, "boxes")[:count] = faces.boxes
         slot(self._arena, "confidence")[:count] = faces.confidence
         if subject is not None:
@@ -163,10 +168,24 @@ class Workbench:
             found = self.landmarker.analyze(upload.frame.rgb, box, points)
             for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
                 slot(self._arena, name)[...] = getattr(found, name)[0]
+            if self.recognition is not None:
+                identity = self.recognition.of_subject(upload.frame.rgb, found.five_points[0])
+                slot(self._arena, "identity")[...] = identity
+                slot(self._arena, "identity_normed")[...] = normed(identity)
             if found.blendshapes is not None:
                 slot(self._arena, "blendshapes")[...] = found.blendshapes[0]
                 return {"faces": count, "subject": subject, "blendshapes": True}
         return {"faces": count, "subject": subject}
+
+    def _subject(self, upload: _Upload, faces: Detections, command: dict[str, Any]) -> int | None:
+        wish = command["subject"]
+        if not isinstance(wish, dict):
+            return select(faces, wish)
+        if self.recognition is None:  # the worker does not ask without one
+            raise Refusal("reference.unlike")
+        photo = self._uploads[wish["reference"]]
+        person = self._detect(photo, command["scan"])
+        return select_alike(self.recognition, photo.frame.rgb, person, upload.frame.rgb, faces)
 
     def _analyze_video(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         # As if the one frame were a picture that was uploaded. It is kept until the next, so that `redact` knows which
