@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import facegate
+from facegate.cli import main
 from facegate.engine import Engine
 from facegate.errors import AnalysisError, PolicyError
 from facegate.policy import Policy
 from facegate.sandbox.budget import Budget
+from facegate.vision.models import table
+from fixtures.bundles import trap_bundle
 
 
 @pytest.mark.parametrize(
@@ -82,3 +86,14 @@ def test_without_the_engine_blendshapes_are_refused_in_one_sentence(
         assert face is not None
         with pytest.raises(AnalysisError, match="made by the engine mediapipe alone"), face.expose("blendshapes"):
             pass
+
+
+def test_the_doctor_says_what_analyzes_and_which_bundle_is_refused(tmp_path: Path) -> None:
+    shown = CliRunner().invoke(main, ["doctor", "--json"])
+    models = json.loads(shown.output)["models"]
+    assert models["face_landmark"] == table()["face_landmark"].sha256
+    trap = tmp_path / "trap.task"
+    trap.write_bytes(trap_bundle())
+    shown = CliRunner().invoke(main, ["doctor", "--landmarker", str(trap)])
+    assert shown.exit_code == 1
+    assert "first output is 468 x 3 and not the 478 x 3" in shown.output
