@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.gate [--only NAME]... [--baseline FILE] [--out FILE] [--update [--times 5]]``
 
-Exit codes: 0 nothing is slower, 1 something is or is missing, 2 bad usage. A benchmark that fails is measured again, twice
-at most, with twice the rounds, before that counts. ``--update`` measures several times and writes this host's baseline.
+Exit codes: 0 nothing is slower, 1 something is or is missing, 2 bad usage. A benchmark that fails is measured again,
+twice at most, with twice the rounds, before that counts. ``--update`` measures several times and writes this host's
+baseline.
 """
 
 from __future__ import annotations
