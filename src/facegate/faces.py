@@ -108,7 +108,9 @@ class Face(Sealed):
             name: of every face ``"box"`` (4,), xyxy, pixels, and ``"confidence"`` (1,), 0-1. Of the subject also
                 ``"landmarks"`` (478, 3), x and y in pixels, z on the scale of x, in mediapipe's order;
                 ``"five_points"`` (5, 2), pixels; ``"pose"`` (3,), yaw, pitch, roll in degrees; ``"rotation"`` (3, 3);
-                ``"embedding"`` (1404,), unit length, for linking frames of one request.
+                ``"embedding"`` (1404,), unit length, for linking frames of one request; ``"points_68"`` (68, 3), iBUG's
+                points, and ``"points_106"`` (106, 2), insightface's, pixels; ``"transform"`` (4, 4), from mediapipe's
+                canonical face in centimetres to pixels. `docs/geometry.md` has their tables and axes.
 
         Raises:
             AnalysisError: there is no such product, or this is a bystander, of whom only a box is ever computed.

@@ -33,6 +33,9 @@ _IN_SAMPLE = Detections(
     128 + 256 * np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32),
 )
 
+# What the landmarker finds, by its names in the arena.
+_OF_THE_SUBJECT = ("landmarks", "five_points", "pose", "rotation", "embedding", "points_68", "points_106", "transform")
+
 
 @dataclass(slots=True)
 class _Upload:
@@ -153,7 +156,7 @@ class Workbench:
             if upload.scan == "everyone":
                 box, points = mesh_input(self.detector, upload.frame.rgb, faces, subject)
             found = self.landmarker.analyze(upload.frame.rgb, box, points)
-            for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
+            for name in _OF_THE_SUBJECT:
                 slot(self._arena, name)[...] = getattr(found, name)[0]
         return {"faces": count, "subject": subject}
 
