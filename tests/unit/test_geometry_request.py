@@ -20,6 +20,7 @@ from facegate.memory.arena import ARENA_BYTES
 from facegate.vision import align
 from fixtures.collection import two_people
 from fixtures.portraits import portrait
+from tests.clips import clip
 from tests.conftest import encode
 
 NewId = Callable[[], str]
@@ -327,10 +328,17 @@ def test_all_of_it_is_wiped_and_counted(gate: facegate.Gate, png: bytes, new_id:
 
 def test_of_a_video_frame(gate: facegate.Gate, new_id: NewId) -> None:
     """Crop and mask are of the frame that was analyzed; pasting is for pictures."""
-    from fixtures.clips import clip
-
-    known = clip("one_face") if False else None
-    del known
+    with gate.open_request(new_id(), purpose="generation") as request:
+        video = request.admit(clip(4), "video")
+        face = request.analyze(video, subject="largest").subject
+        with face.crop() as crop:
+            assert crop.pixels.std() > 10
+        with face.mask() as mask, face.expose("landmarks") as landmarks:
+            assert mask.shape == video.size_wh[::-1]
+            x, y = landmarks[4, :2].astype(int)
+            assert mask[y, x] == 1
+        with pytest.raises(AnalysisError, match="video"):
+            request.paste(face, np.zeros((512, 512, 3), np.uint8))
 
 
 def test_awaited(gate: facegate.Gate, png: bytes, new_id: NewId) -> None:
