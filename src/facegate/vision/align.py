@@ -143,6 +143,21 @@ def crops(
         (N, size, size, 3) uint8, RGB.
     """
     made = np.empty((len(matrices), size, size, 3), np.uint8)
-    for matrix, into in zip(matrices, made, strict=True):
-        cv2.warpAffine(rgb, matrix, (size, size), into, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, border)
+    boxes = _boxes(matrices, size, rgb.shape)
+    for matrix, (left, top, right, bottom), into in zip(matrices, boxes, made, strict=True):
+        # A copy of what the crop is made of: OpenCV warps it in half the time that it takes over a large picture.
+        part = np.ascontiguousarray(rgb[top:bottom, left:right])
+        here = matrix.copy()
+        here[:, 2] += matrix[:, :2] @ (left, top)
+        cv2.warpAffine(part, here, (size, size), into, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, border)
     return made
+
+
+def _boxes(matrices: Doubles, size: int, shape: tuple[int, ...]) -> NDArray[np.intp]:
+    """Boxes (N, 4), xyxy, of the picture that hold all that bilinear crops read; never empty."""
+    edges = np.array([(-1, -1, 1), (size, -1, 1), (size, size, 1), (-1, size, 1)], np.float64)
+    corners = edges @ inverses(matrices).transpose(0, 2, 1)
+    far = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(corners.min(axis=1)) - 1, 0, far - 1)
+    high = np.clip(np.ceil(corners.max(axis=1)) + 2, low + 1, far)
+    return np.concatenate([low, high], axis=1).astype(np.intp)

@@ -42,8 +42,8 @@ KINDS: dict[str, tuple[tuple[Outline, ...], tuple[Outline, ...]]] = {
 # Bits after the point of OpenCV's coordinates.
 _SHIFT = 4
 # Parts are drawn this many times as fine, up to so many fine pixels on a side, and averaged: OpenCV's own smooth edges
-# reach a pixel too far. Of what is larger, a pixel is nothing.
-_FINER, _FINEST_SIDE = 4, 2048
+# reach a pixel too far. Of what is larger a pixel is nothing, and of what is made soft over this many pixels, too.
+_FINER, _FINEST_SIDE, _SOFT = 4, 1536, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,14 @@ class Patch:
     top: int
     left: int
     values: NDArray[np.uint8]
+
+    def within(self, size_hw: tuple[int, int]) -> Patch:
+        """The part that lies in a picture of that height and width."""
+        top, left = max(self.top, 0), max(self.left, 0)
+        rows, columns = slice(top - self.top, size_hw[0] - self.top), slice(left - self.left, size_hw[1] - self.left)
+        if rows.stop <= rows.start or columns.stop <= columns.start:
+            return Patch(0, 0, self.values[:0, :0])
+        return Patch(top, left, self.values[rows, columns])
 
     def spread(self, into: Floats) -> None:
         """Write it into a mask of the picture's size that is 0: (H, W) float32, 0 to 1."""
@@ -85,10 +93,12 @@ def masks(landmarks: Floats, kind: str, size_hw: tuple[int, int], feather: float
     flat = landmarks[:, :, :2]
     soft = soft_edges(landmarks, feather)
     seen = flat[:, [vertex for outline in filled for vertex in outline]]
-    low = np.maximum(np.floor(seen.min(axis=1)).astype(int) - soft[:, None] - 1, 0)
-    high = np.minimum(np.ceil(seen.max(axis=1)).astype(int) + soft[:, None] + 2, size_hw[::-1])
+    reach = soft[:, None]
+    # As far beyond the picture as its pixels are softened from.
+    low = np.maximum(np.floor(seen.min(axis=1)).astype(int) - reach - 1, -reach)
+    high = np.minimum(np.ceil(seen.max(axis=1)).astype(int) + reach + 2, np.array(size_hw[::-1]) + reach)
     return [
-        _drawn(points, filled, taken, box, int(edge))
+        _drawn(points, filled, taken, box, int(edge)).within(size_hw)
         for points, box, edge in zip(flat, np.concatenate([low, high], axis=1), soft, strict=True)
     ]
 
@@ -103,21 +113,20 @@ def _drawn(
     points: Floats, filled: Sequence[Outline], taken: Sequence[Outline], box: NDArray[np.intp], soft: int
 ) -> Patch:
     left, top, right, bottom = (int(edge) for edge in box)
-    if left >= right or top >= bottom:
+    width, height = right - left, bottom - top
+    if width <= 0 or height <= 0:
         return Patch(0, 0, np.empty((0, 0), np.uint8))
-    # What is beyond the picture counts when the edge is made soft, so it is drawn too.
-    height, width = bottom - top + 2 * soft, right - left + 2 * soft
-    finer = max(1, min(_FINER, _FINEST_SIDE // max(height, width)))
+    finer = 1 if soft >= _SOFT else max(1, min(_FINER, _FINEST_SIDE // max(height, width)))
     values = np.zeros((height * finer, width * finer), np.uint8)
     # The centre of a pixel is the middle of its fine ones.
-    moved = (points - [left - soft, top - soft] + 0.5) * finer - 0.5
+    moved = (points - [left, top] + 0.5) * finer - 0.5
     fixed = np.rint(moved * (1 << _SHIFT)).astype(np.int32)
     for outlines, value in ((filled, 255), (taken, 0)):
         for outline in outlines:
             cv2.fillPoly(values, [fixed[list(outline)]], value, cv2.LINE_8, _SHIFT)
     if finer > 1:
         values = np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-    return Patch(top, left, soften(values, soft)[soft : soft + bottom - top, soft : soft + right - left])
+    return Patch(top, left, soften(values, soft))
 
 
 def soften(values: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
