@@ -60,6 +60,9 @@ def _layout() -> dict[str, Product]:
         ("blendshapes", (BLENDSHAPES,), False),
         ("identity", (IDENTITY,), False),
         ("identity_normed", (IDENTITY,), False),
+        ("points_68", (68, 3), False),
+        ("points_106", (106, 2), False),
+        ("transform", (4, 4), False),
     ]
     products: dict[str, Product] = {}
     offset = 0

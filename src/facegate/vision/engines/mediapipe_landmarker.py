@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facegate.codes import Refusal
-from facegate.vision.embed import embed
 from facegate.vision.engines.bundle import POINTS, SHAPES, Bundle
 from facegate.vision.engines.mediapipe_detector import image_of
 from facegate.vision.landmarks import Landmarks
-from facegate.vision.pose import angles, five_points, rotation
 from facegate.vision.roi import Floats
 from facegate.vision.subject import index_of_same
 
@@ -46,16 +44,8 @@ class MediapipeLandmarker:
         each = [self._one(rgb, box) for box in boxes]
         landmarks = np.array([mesh for mesh, _ in each], np.float32).reshape(-1, POINTS, 3)
         shapes = np.array([shape for _, shape in each if shape is not None], np.float32)
-        turns = rotation(landmarks)
-        return Landmarks(
-            landmarks,
-            np.ones(len(landmarks), np.float32),  # it shows no face of which it is not sure
-            five_points(landmarks),
-            angles(turns),
-            turns,
-            embed(landmarks, turns),
-            shapes if self._bundle.has_blendshapes else None,
-        )
+        presence = np.ones(len(landmarks), np.float32)  # it shows no face of which it is not sure
+        return Landmarks.of(landmarks, presence, shapes if self._bundle.has_blendshapes else None)
 
     def _one(self, rgb: NDArray[np.uint8], box: Floats) -> tuple[Floats, Floats | None]:
         for sides in _SQUARES:
