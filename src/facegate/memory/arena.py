@@ -56,6 +56,9 @@ def _layout() -> dict[str, Product]:
         ("pose", (3,), False),
         ("rotation", (3, 3), False),
         ("embedding", (EMBEDDING,), False),
+        ("points_68", (68, 3), False),
+        ("points_106", (106, 2), False),
+        ("transform", (4, 4), False),
         ("identity", (IDENTITY,), False),
         ("identity_normed", (IDENTITY,), False),
     ]

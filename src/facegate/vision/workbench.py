@@ -18,7 +18,7 @@ from facegate.policy import MediaLimits
 from facegate.redact.image import redact
 from facegate.video.bench import Videos
 from facegate.video.preload import preload
-from facegate.vision import models, video_detector
+from facegate.vision import models, products, video_detector
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
@@ -34,6 +34,9 @@ _IN_SAMPLE = Detections(
     np.ones(1, np.float32),
     128 + 256 * np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32),
 )
+
+# What the landmarker finds, by its names in the arena.
+_OF_THE_SUBJECT = ("landmarks", "five_points", "pose", "rotation", "embedding", "points_68", "points_106", "transform")
 
 
 @dataclass(slots=True)
@@ -126,6 +129,9 @@ class Workbench:
             "encode": self._encode,
             "video.analyze": self._analyze_video,
             "video.redact": self._plan_video,
+            "face.crop": self._crop,
+            "face.mask": self._mask,
+            "face.paste": self._paste,
         }
         try:
             if command["do"] not in steps:
@@ -158,7 +164,7 @@ class Workbench:
             if upload.scan == "everyone":
                 box, points = mesh_input(self.detector, upload.frame.rgb, faces, subject)
             found = self.landmarker.analyze(upload.frame.rgb, box, points)
-            for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
+            for name in _OF_THE_SUBJECT:
                 slot(self._arena, name)[...] = getattr(found, name)[0]
             if self.recognition is not None:
                 identity = self.recognition.of_subject(upload.frame.rgb, found.five_points[0])
@@ -209,6 +215,17 @@ class Workbench:
         style, shape, margin = command["style"], command["shape"], command["margin"]
         redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
         return {"redacted": len(boxes)}
+
+    def _crop(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.crop(command, regions, self._uploads[command["upload"]].frame, self._arena)
+
+    def _mask(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.mask(command, regions, self._arena)
+
+    def _paste(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        made = products.pasted(command, regions, self._frame(command), self._arena)
+        self._uploads[command["pasted"]] = _Upload(made)
+        return {}
 
     def _pixels(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         rgb = self._frame(command).rgb

@@ -10,26 +10,10 @@ import numpy as np
 import pytest
 
 from facegate.codes import Refusal
-from facegate.vision import recognize_align as align
 from facegate.vision.recognize import Recognition, normed
 from fixtures import networks
 from tests.unit.vision import networks as expected
 from tests.unit.vision.networks import POINTS, entry
-
-
-@pytest.mark.parametrize("size", [112, 128, 224, 256])
-def test_the_alignment_is_insightfaces(size: int) -> None:
-    """scikit-image's estimate, which theirs is, maps every corner of the crop to within 0.001 pixels."""
-    ours = align.similarity(POINTS, align.template(size))
-    theirs = expected.to_crop(POINTS, size)
-    corners = np.array([[0, 0], [500, 0], [0, 400], [500, 400]], np.float64)
-    apart = corners @ (ours[:, :2] - theirs[:, :2]).T + (ours[:, 2] - theirs[:, 2])
-    assert np.abs(apart).max() < 1e-3
-
-
-def test_points_in_one_place_give_numbers() -> None:
-    ours = align.similarity(np.full((5, 2), 7, np.float32), align.ARCFACE)
-    assert np.isfinite(ours).all()
 
 
 @pytest.mark.parametrize(
