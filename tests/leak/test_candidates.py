@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from facegate.sandbox.host import ENVIRONMENT
-from facegate.vision.recognize_align import similarity
 from fixtures import networks
 from tests.leak import candidates
 
@@ -66,8 +65,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def vector_of(runner: str, model: Path) -> np.ndarray:
     """The candidate's, as the network gives it."""
     recognition = candidates.made(str(model), hashlib.sha256(model.read_bytes()).hexdigest(), runner)
-    four = recognition._four
-    return recognition._embed(pictures()[1], similarity(candidates.POINTS[:4], four))
+    return recognition._embed(pictures()[1], candidates.POINTS[:4], recognition._four)
 
 
 @pytest.mark.parametrize("runner", ["opencv", "onnxruntime"])

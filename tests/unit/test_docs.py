@@ -13,7 +13,9 @@ import facegate
 from facegate.audit.promises import PROMISES
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
+from fixtures import networks
 from fixtures.collection import two_people
+from fixtures.portraits import portrait
 from tests.clips import clip
 from tests.conftest import encode
 from tests.ledgers import receipts
@@ -58,6 +60,13 @@ def test_the_video_example_of_the_readme(tmp_path: Path) -> None:
     assert "frame (256, 320, 3)" in done.stdout
     assert "12 frames in safe.mp4" in done.stdout
     assert (tmp_path / "safe.mp4").stat().st_size > 1000
+
+
+def test_the_example_of_the_recognizer_page(tmp_path: Path, picture: Path) -> None:
+    networks.written(tmp_path, networks.recognizer(), "model.onnx")
+    (tmp_path / "other.jpg").write_bytes(encode(portrait("hopper"), "JPEG"))
+    done = run(block("docs/recognizer.md"), tmp_path, picture.name, "other.jpg", "model.onnx")
+    assert (done.returncode, done.stdout) == (0, "identity (512,) (512,)\n"), done.stderr
 
 
 def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:

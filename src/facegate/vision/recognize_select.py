@@ -16,7 +16,7 @@ from facegate.memory.arena import IDENTITY
 from facegate.vision.detect import Detections
 from facegate.vision.recognize import Recognition
 
-# A network of this kind takes 10 to 300 ms a face: a crowd would outlast the longest time of a command.
+# Each candidate takes a run of the network: with a large one, a crowd would outlast the longest time of a command.
 MOST_CANDIDATES: Final = 64
 
 
