@@ -97,6 +97,7 @@ ROUNDS ?= 3
 peers: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.peers.photo_to_landmarks
 	$(BIN)/python -m benchmarks.peers.kernels
+	$(BIN)/python -m benchmarks.geometry
 	$(BIN)/python -m benchmarks.peers.residue_inline
 	$(BIN)/python -m benchmarks.peers.video --rounds $(ROUNDS) --out bench-out
 	$(BIN)/python -m benchmarks.peers.video_memory --out bench-out

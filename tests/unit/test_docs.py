@@ -53,6 +53,13 @@ def test_the_example_of_the_readme(tmp_path: Path, picture: Path) -> None:
     assert (tmp_path / "safe.png").stat().st_size > 1000
 
 
+def test_the_example_of_geometry(tmp_path: Path, picture: Path) -> None:
+    done = run(block("docs/geometry.md"), tmp_path, picture.name)
+    assert done.returncode == 0, done.stderr
+    assert "crop (112, 112, 3)" in done.stdout
+    assert (tmp_path / "pasted.png").stat().st_size > 1000
+
+
 def test_the_video_example_of_the_readme(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(clip(12))
     done = run(block("README.md", 1, of=2), tmp_path, "clip.mp4")

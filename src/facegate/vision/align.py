@@ -144,12 +144,15 @@ def crops(
     """
     made = np.empty((len(matrices), size, size, 3), np.uint8)
     boxes = _boxes(matrices, size, rgb.shape)
-    for matrix, (left, top, right, bottom), into in zip(matrices, boxes, made, strict=True):
-        # A copy of what the crop is made of: OpenCV warps it in half the time that it takes over a large picture.
-        part = np.ascontiguousarray(rgb[top:bottom, left:right])
+    four = np.empty((size, size, 4), np.uint8)
+    for matrix, (left, top, right, bottom), into in zip(matrices, boxes.tolist(), made, strict=True):
+        # Of what the crop is made of, with a fourth channel: OpenCV warps four in two thirds to half of the time that
+        # it takes for three, conversions included.
+        part = cv2.cvtColor(rgb[top:bottom, left:right], cv2.COLOR_RGB2RGBA)
         here = matrix.copy()
         here[:, 2] += matrix[:, :2] @ (left, top)
-        cv2.warpAffine(part, here, (size, size), into, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, border)
+        cv2.warpAffine(part, here, (size, size), four, cv2.INTER_LINEAR, cv2.BORDER_CONSTANT, border)
+        cv2.cvtColor(four, cv2.COLOR_RGBA2RGB, into)
     return made
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -129,6 +131,16 @@ def test_106_have_the_68() -> None:
     np.testing.assert_allclose(few[list(same)], many[list(same.values())], atol=1e-3)
     # Every second point of the jaw of 106 is one of 68.
     np.testing.assert_allclose(few[:17], many[list(_JAW_106)][::2], atol=1e-3)
+
+
+@pytest.mark.parametrize(("title", "table"), [("points_68", points.IBUG_68), ("points_106", points.INSIGHTFACE_106)])
+def test_the_documented_tables(title: str, table: list[points.Place]) -> None:
+    """docs/geometry.md has the places that are used."""
+    document = (Path(__file__).parents[3] / "docs" / "geometry.md").read_text(encoding="utf-8")
+    section = document.partition(f"### `{title}`\n")[2].partition("\n\n")[0]
+    cells = [cell.strip() for row in section.splitlines()[2:] for cell in row.strip("| ").split(" | ")[1:]]
+    wanted = [str(each) if isinstance(each, int) else f"{each[0]}-{each[1]} {each[2]:g}" for each in table]
+    assert [cell.strip(" |") for cell in cells if cell.strip(" |")] == wanted
 
 
 def test_a_batch_is_its_singles() -> None:
