@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegate.codes import Refusal, to_error
@@ -46,6 +46,11 @@ class InlinePool:
         """What there is of protection: that of the arena, on Linux."""
         return Facts(_found() if LINUX else [], self._bench.models())
 
+    @property
+    def ready(self) -> int:
+        """Nothing is prepared."""
+        return 0
+
     def wait_full(self, timeout: float) -> bool:  # noqa: ARG002
         """Nothing is prepared."""
         return True
@@ -69,6 +74,11 @@ class InlineServer:
         self._turn = turn
         self._killed = False
         self._bench.begin(self.arena.buffer())
+
+    @property
+    def declined(self) -> Mapping[str, int]:
+        """No call is: there is no filter."""
+        return {}
 
     def call(
         self,
