@@ -42,23 +42,24 @@ class Reports:
         load = self._tell("queued")
         log("queue", "request.queued", request_id=request_id, gate_id=self._gate_id, waiting=load.waiting)
 
-    def opened(self, request_id: str, waited: float) -> None:
-        """A request has its child."""
-        self._tell("opened", queued=waited > 0, seconds_waiting=waited)
-        log("gate", "request.opened", request_id=request_id, gate_id=self._gate_id, seconds_waiting=waited)
+    def opened(self, request_id: str, waited: float | None) -> None:
+        """A request has its child; `waited` is None if it was not in the queue before."""
+        seconds = waited or 0.0
+        self._tell("opened", queued=waited is not None, seconds_waiting=seconds)
+        log("gate", "request.opened", request_id=request_id, gate_id=self._gate_id, seconds_waiting=seconds)
 
     def refused(
         self,
         request_id: str,
         reason: Reason,
         *,
-        queued: bool = False,
-        waited: float = 0.0,
+        waited: float | None = None,
         retry_after: int | None = None,
     ) -> None:
-        """A request was not opened."""
-        self._tell("refused", queued=queued, reason=reason, seconds_waiting=waited)
-        about: dict[str, Value] = {"reason": reason, "seconds_waiting": waited, "retry_after": retry_after}
+        """A request was not opened; `waited` is None if it was never in the queue."""
+        seconds = waited or 0.0
+        self._tell("refused", queued=waited is not None, reason=reason, seconds_waiting=seconds)
+        about: dict[str, Value] = {"reason": reason, "seconds_waiting": seconds, "retry_after": retry_after}
         log("queue", "request.refused", request_id=request_id, gate_id=self._gate_id, **about)
 
     def closed(

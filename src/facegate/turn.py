@@ -24,7 +24,7 @@ class Turn:
         request_id: for errors.
         state: changed by `Turns` alone, as are the following, under its lock.
         since: when it began to wait, or got its place; of the monotonic clock.
-        waited: seconds that it was in the queue until it got its place.
+        waited: seconds that it was in the queue until it got its place; None if there was one at once.
         ring: wakes whoever waits, while somebody does.
     """
 
@@ -33,7 +33,8 @@ class Turn:
     def __init__(self, turns: Turns, request_id: str) -> None:
         self.request_id = request_id
         self.state: State = "free"
-        self.since = self.waited = 0.0
+        self.since = 0.0
+        self.waited: float | None = None
         self.ring: Ring | None = None
         self._turns = turns
 
@@ -97,14 +98,14 @@ class Turn:
             return
         reports, seconds = self._turns.reports, self._turns.longest
         if was == "free":
-            reports.refused(self.request_id, "closed", queued=True, waited=waited)
+            reports.refused(self.request_id, "closed", waited=waited)
             raise RequestClosedError("The gate is closed.", request_id=self.request_id)
         error = BusyError(
             f"The request waited {seconds:g} seconds for its turn, which is the longest that the policy allows.",
             retry_after=self._turns.retry_after,
             request_id=self.request_id,
         )
-        reports.refused(self.request_id, "waited", queued=True, waited=waited, retry_after=error.retry_after)
+        reports.refused(self.request_id, "waited", waited=waited, retry_after=error.retry_after)
         raise error
 
     def _cancel(self) -> None:
@@ -112,7 +113,7 @@ class Turn:
         waited = time.monotonic() - self.since
         if self._turns.withdraw(self) == "held":
             self.give_back()
-        self._turns.reports.refused(self.request_id, "cancelled", queued=True, waited=waited)
+        self._turns.reports.refused(self.request_id, "cancelled", waited=waited)
 
 
 def _set(bell: asyncio.Future[None]) -> None:

@@ -76,7 +76,7 @@ class Turns:
                 raise RequestClosedError("A request is entered once.", request_id=turn.request_id)
             if self._closed:
                 raise RequestClosedError("The gate is closed.", request_id=turn.request_id)
-            turn.since, turn.waited = time.monotonic(), 0.0
+            turn.since, turn.waited = time.monotonic(), None
             if self._taken < self._places:
                 self._taken += 1
                 turn.state = "held"
