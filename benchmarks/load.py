@@ -1,6 +1,6 @@
 """Many requests at the same time in front of few places: how fast, how long each waits, how much memory, which files.
 
-``python -m benchmarks.load [--profile full|short] [--json FILE]``
+``python -m benchmarks.load [--profile full|short] [--rounds N] [--json FILE]``
 
 Whole requests (open, admit, analyze, look at the landmarks, purge), half of them asyncio tasks and half threads, all
 there at once. ``pool`` is the ceiling: the same requests from as many threads as there are places, so that nobody
@@ -36,7 +36,7 @@ from facegate.audit.watchers.scene import Scene
 from facegate.metrics import Event
 from fixtures.portraits import portrait
 
-PROFILES = {"full": (1000, 8, 3), "short": (100, 4, 1)}
+PROFILES = {"full": (1000, 8, 3), "short": (60, 4, 1)}
 SPARES = 4
 MIB = 1 << 20
 EVERY = 0.2  # seconds between looks at memory
@@ -230,7 +230,9 @@ def measure(number: int, places: int, rounds: int) -> dict[str, object]:
                 runs += [run(kind, number, places, data) for kind in order]
         (scene.scratch.parent / scene.mark("load", "before")).unlink()
         files.check()
-        seen = [each for each in files.events if each.kind not in HARMLESS and not bytecode_of_an_import(each.path)]
+        seen = [
+            each for each in list(files.events) if each.kind not in HARMLESS and not bytecode_of_an_import(each.path)
+        ]
         ours = [each for each in seen if each.who not in {ENDED, UNKNOWN}]
         not_everywhere = files.why_not_everywhere
     rates = {kind: [each.rate for each in runs if each.kind == kind] for kind in ("queue", "pool")}
@@ -253,9 +255,11 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", choices=sorted(PROFILES), default="full")
+    parser.add_argument("--rounds", type=int, help="of queue and pool; the profile's by default")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    result = measure(*PROFILES[options.profile])
+    number, places, rounds = PROFILES[options.profile]
+    result = measure(number, places, options.rounds or rounds)
     table = Table(title=f"{result['requests']} requests, {result['places']} places, {result['spares']} spares")
     titles = "|requests/s|waiting p50 s|p99|service p50 ms|p99|most waiting|out of order|tree MiB before|peak"
     for title in (*titles.split("|"), "queue in worker MiB", "processes"):

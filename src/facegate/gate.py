@@ -151,6 +151,11 @@ class Gate:
         """How busy the gate is now."""
         return Load(self._turns.taken, self._turns.waiting, self.pool.ready)
 
+    @property
+    def metrics_failures(self) -> int:
+        """How often the metrics hook raised."""
+        return self._reports.failures
+
     def close(self) -> None:
         """Refuse who waits, purge every open request, end the children and the zygote; idempotent."""
         if os.getpid() != self._owner:
