@@ -33,7 +33,7 @@ class Turns:
     """
 
     def __init__(self, places: float, most_waiting: int, longest: float, reports: Reports) -> None:
-        self.longest = longest
+        self.longest = min(longest, threading.TIMEOUT_MAX)  # more, and no thread can wait for it
         self.reports = reports
         self._places = places
         self._most_waiting = most_waiting

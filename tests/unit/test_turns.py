@@ -334,3 +334,14 @@ def test_the_error_is_a_policy_error_and_survives_a_pickle() -> None:
     assert isinstance(again, PolicyError)
     assert (again.reason, again.retry_after, again.request_id) == ("Later.", 3, "r")
     assert str(again) == "Later. [request r]"
+
+
+def test_a_wait_for_longer_than_threads_can_wait() -> None:
+    desk = Desk(longest=1e18)
+    first, turn = desk.held(), desk.turn()
+    waiting = threading.Thread(target=turn.take)
+    waiting.start()
+    assert eventually(waits(desk, 1))
+    first.give_back()
+    waiting.join(5)
+    assert turn.state == "held"
