@@ -84,6 +84,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.levels
 	$(BIN)/python -m benchmarks.residue
 	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
 # Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says

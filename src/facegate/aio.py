@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from facegate.quiet import quiet_async
@@ -38,24 +41,30 @@ class AsyncRequest:
         return self._request.receipt
 
     async def enter(self) -> AsyncRequest:
-        """Take a child; what ``async with`` does first."""
-        opening = asyncio.ensure_future(asyncio.to_thread(self._request.open))
+        """Wait for a turn, which takes no thread, and take a child; what ``async with`` does first."""
+        self._request.check_new()
+        await self._request.turn.take_async()
+        try:
+            opening = _in_a_thread(self._request.begin)
+        except BaseException:  # the loop's threads are shut down already
+            self._request.turn.give_back()
+            raise
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
             # The thread cannot be stopped, and __aexit__ will not be called: wait for it, then purge.
-            await asyncio.wait([opening])
+            await _to_the_end(opening)
             await self.leave(asyncio.CancelledError())
             raise
         return self
 
     async def leave(self, error: BaseException | None) -> None:
         """Purge; what ``async with`` does last. Not cut short by a cancellation."""
-        closing = asyncio.ensure_future(asyncio.to_thread(self._request.close, error))
+        closing = _in_a_thread(self._request.close, error)
         try:
             await asyncio.shield(closing)
         except asyncio.CancelledError:
-            await asyncio.wait([closing])
+            await _to_the_end(closing)
             raise
 
     @overload
@@ -161,3 +170,18 @@ class AsyncFrames:
         """As `Frames.close`."""
         if self._frames is not None:
             await self._request.run(self._frames.close)
+
+
+def _in_a_thread(operation: Callable[P, object], *arguments: P.args, **options: P.kwargs) -> asyncio.Future[object]:
+    """As `asyncio.to_thread`, but no task: a loop that ends cancels every task, and would let go of what is opening."""
+    call = partial(contextvars.copy_context().run, operation, *arguments, **options)
+    return asyncio.get_running_loop().run_in_executor(None, call)
+
+
+async def _to_the_end(work: asyncio.Future[object]) -> None:
+    """Wait for a thread however often this task is cancelled; whoever calls this is cancelled already, and says so."""
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([work])
+    if not work.cancelled():
+        work.exception()  # looked at, or asyncio complains of it; what goes out is the cancellation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,23 @@ class Ending:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did.
+
+    Attributes:
+        child_end: how the child ended.
+        wiped: what every wipe did.
+        seconds: how long it took, from the moment at which the request was over.
+        declined: calls of the child that were declined.
+    """
+
+    child_end: str
+    wiped: Sequence[Wiped]
+    seconds: float
+    declined: int
+
+
 class Custody:
     """A request's child, arena, media regions, windows and adopted objects.
 
@@ -58,7 +76,7 @@ class Custody:
         child: serves this request alone.
         request_id: for errors.
         timeout: longest time for one command, seconds.
-        ended: called once, after everything was let go, with the ending, the child's end and what every wipe did.
+        ended: called once, after everything was let go, with the ending and what was done.
     """
 
     def __init__(
@@ -66,7 +84,7 @@ class Custody:
         child: Server,
         request_id: str,
         timeout: float,
-        ended: Callable[[Ending, str, Sequence[Wiped]], None],
+        ended: Callable[[Ending, Purged], None],
     ) -> None:
         self.request_id = request_id
         self.ending: Ending | None = None
@@ -252,6 +270,7 @@ class Custody:
         if not first:
             self._gone.wait()
             return
+        begun = time.monotonic()
         interrupted: BaseException | None = None
         try:
             while not self._let_go:
@@ -260,7 +279,8 @@ class Custody:
                 except (KeyboardInterrupt, SystemExit) as error:
                     # Whoever presses Ctrl-C again wants to be out, not to leave a face behind: that comes afterwards.
                     interrupted = error
-            self._ended(self.ending, self._child_end, self._wiped)
+            declined = sum(self._child.declined.values())
+            self._ended(self.ending, Purged(self._child_end, self._wiped, time.monotonic() - begun, declined))
         finally:
             self._gone.set()
         if interrupted is not None:

@@ -130,6 +130,22 @@ class PurposeError(PolicyError):
     """The purpose is not one that the policy names."""
 
 
+class BusyError(PolicyError):
+    """As many requests are open, and wait, as the policy allows, or one waited for as long as it may: try again later.
+
+    Attributes:
+        retry_after: whole seconds until another try would probably have its turn, as HTTP's header of that name.
+    """
+
+    def __init__(self, reason: str, *, retry_after: int, request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A task queue may hand it to another process; the class cannot be called without its seconds.
+        return _busy, (self.reason, self.retry_after, self.request_id)
+
+
 class ReceiptError(FacegateError):
     """Something about a receipt."""
 
@@ -156,3 +172,7 @@ class InvalidLedgerError(InvalidReceiptError):
     def __reduce__(self) -> tuple[Any, ...]:
         # Checks may run in another process; calling the class with the whole sentence would number it twice.
         return InvalidLedgerError, (self.reason,), {"entry": self.entry}
+
+
+def _busy(reason: str, retry_after: int, request_id: str | None) -> BusyError:
+    return BusyError(reason, retry_after=retry_after, request_id=request_id)

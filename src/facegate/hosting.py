@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,6 +22,10 @@ class Server(Protocol):
     """What serves one request: a child process, or a stand-in for one in the worker."""
 
     end: str | None
+
+    @property
+    def declined(self) -> Mapping[str, int]:
+        """How often each call was tried that is declined instead of ending the server; after its end too."""
 
     @property
     def arena(self) -> AnyRegion:
@@ -67,6 +71,10 @@ class Pool(Protocol):
 
     def facts(self) -> Facts:
         """What every server of this pool is."""
+
+    @property
+    def ready(self) -> int:
+        """Servers that are prepared and serve nobody yet."""
 
     def wait_full(self, timeout: float) -> bool:
         """Wait until what can be prepared is; for benchmarks and tests."""

@@ -61,6 +61,11 @@ class InlinePool:
         """What there is of protection: that of the arena, on Linux."""
         return Facts(_found() if LINUX else [], self._bench.models())
 
+    @property
+    def ready(self) -> int:
+        """Nothing is prepared."""
+        return 0
+
     def wait_full(self, timeout: float) -> bool:  # noqa: ARG002
         """Nothing is prepared."""
         return True
@@ -84,6 +89,11 @@ class InlineServer:
         self._turn = turn
         self._killed = False
         self._bench.begin(self.arena.buffer())
+
+    @property
+    def declined(self) -> Mapping[str, int]:
+        """No call is: there is no filter."""
+        return {}
 
     def call(
         self,

@@ -87,7 +87,10 @@ class Policy:
         ttl: longest life of a request, seconds; it is purged when that is over.
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
-        max_open: requests open at a time; one more is refused.
+        max_open: requests open at a time; one more waits for its turn, or is refused.
+        max_waiting: requests that may wait for their turn; one more is refused at once. By default none waits: a worker
+            without a limit of its own on what it accepts should not collect uploads.
+        max_wait: longest time that one waits, seconds; then it is refused.
         level: the least level of protection that is accepted. The gate takes the best that the host allows, and refuses
             to open if that is less than this.
         ceiling: the gate goes no higher than this, though the host may allow it; `docs/levels.md` says what each level
@@ -112,6 +115,8 @@ class Policy:
     operation_timeout: float = 30.0
     spares: int = 2
     max_open: int = 64
+    max_waiting: int = 0
+    max_wait: float = 30.0
     level: Level = "process"
     ceiling: Level = "sealed"
     waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -130,7 +135,10 @@ class Policy:
             ttl=self.ttl,
             operation_timeout=self.operation_timeout,
             max_open=self.max_open,
+            max_wait=self.max_wait,
         )
+        if isinstance(self.max_waiting, bool) or not isinstance(self.max_waiting, int) or self.max_waiting < 0:
+            raise PolicyError("Policy.max_waiting must be a whole number, 0 or more.")
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
         if self.recognizer is not None and not isinstance(self.recognizer, Recognizer):

@@ -39,6 +39,7 @@ from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.recognizer import Recognizer
 from facegate.targets import To, target_for
+from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Request:
         limits: MediaLimits,
         video_limits: VideoLimits,
         begin: Callable[[Request], Custody],
+        turn: Turn,
         recognizer: Recognizer | None = None,
     ) -> None:
         self.request_id = request_id
@@ -84,6 +86,7 @@ class Request:
         self.opened_monotonic = time.monotonic()
         self.receipt: Receipt | None = None
         self.purge_error: PurgeError | None = None
+        self.turn = turn
         self.recognizer = recognizer
         self._limits = limits
         self._video_limits = video_limits
@@ -97,15 +100,32 @@ class Request:
         return self
 
     def open(self) -> None:
-        """Take a child and sign the OPEN receipt; what entering the block does.
+        """Wait for a turn, where the policy lets requests wait, take a child and sign the OPEN receipt.
+
+        What entering the block does. After `BusyError` the same request may be entered again.
 
         Raises:
-            RequestClosedError: the request was entered before.
+            BusyError: as many requests are open and wait as the policy allows, or this one waited as long as it may.
+            RequestClosedError: the request was entered before, or the gate is closed.
         """
+        self.check_new()
+        self.turn.take()
+        self.begin()
+
+    def check_new(self) -> None:
+        """Raise if the request was entered before."""
         if self._custody is not None:
             raise RequestClosedError("A request is entered once.", request_id=self.request_id)
-        self.opened_at, self.opened_monotonic = datetime.now(UTC), time.monotonic()
-        self._custody = self._begin(self)
+
+    def begin(self) -> None:
+        """The rest of `open`, when the turn has come; gives it back if that fails."""
+        try:
+            self.check_new()
+            self.opened_at, self.opened_monotonic = datetime.now(UTC), time.monotonic()
+            self._custody = self._begin(self)
+        except BaseException:
+            self.turn.give_back()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

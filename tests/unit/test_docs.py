@@ -102,6 +102,19 @@ def test_the_other_tool_of_the_ledger_page(tmp_path: Path) -> None:
         assert run(block("docs/ledger.md"), tmp_path, changed.name).returncode != 0
 
 
+def test_the_queue_of_the_load_page(tmp_path: Path) -> None:
+    done = run(block("docs/load.md", 0, of=2), tmp_path)
+    assert done.returncode == 0, done.stderr
+    # Two have places, twenty wait and the others are refused.
+    assert done.stdout.startswith("22 of 30 served; now Load(open=0, waiting=0, spares="), done.stdout
+
+
+def test_the_metrics_of_the_load_page(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.metrics", reason="opentelemetry-api is not installed")
+    done = run(block("docs/load.md", 1, of=2), tmp_path)
+    assert (done.returncode, done.stdout) == (0, "1 open\n"), done.stderr
+
+
 @pytest.mark.parametrize(
     "document", ["README.md", "SECURITY.md", *(str(each.relative_to(ROOT)) for each in ROOT.glob("docs/**/*.md"))]
 )

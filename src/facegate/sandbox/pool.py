@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
+from facegate.logs import log
 from facegate.memory.report import arena_protections
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
@@ -92,13 +92,18 @@ class SparePool:
 
     def zygote(self) -> Zygote:
         """The zygote; a new one if the last has died."""
+        replaced = False
         with self._zygote_guard:
             if self._closing.is_set():
                 raise RequestClosedError("The gate is closed.")
             if not self._zygote.alive:
                 self._zygote.close()
                 self._zygote = self._start()
-            return self._zygote
+                replaced = True
+            zygote = self._zygote
+        if replaced:
+            log("sandbox", "zygote.replaced")
+        return zygote
 
     def facts(self) -> Facts:
         """What every child is: what the zygote read back, and the memory that results live in."""
@@ -146,8 +151,10 @@ class SparePool:
                 self._making = True
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
-            with suppress(FacegateError, OSError):
+            try:
                 child = self.zygote().fork(warm=True)
+            except (FacegateError, OSError) as error:
+                log("sandbox", "spare.failed", error=type(error).__name__)
             with self._changed:
                 self._making = False
                 if child is None:
@@ -158,6 +165,11 @@ class SparePool:
                 else:
                     self._spares.append(child)
                     self._changed.notify_all()
+
+    @property
+    def ready(self) -> int:
+        """Spares that wait."""
+        return len(self._spares)
 
     def wait_full(self, timeout: float) -> bool:
         """Wait until all spares are ready; for benchmarks and tests."""
