@@ -3,8 +3,9 @@
 ``python -m benchmarks.asgi [--profile full|short] [--json FILE]``
 
 Each upload is a TIFF of 20 MB, every other one in a form. ``discard`` is the ceiling: the server receives the body and
-throws it away. ``admit`` takes it in and decodes it; ``redact`` also covers all faces and encodes the picture. Waves of the same uploads follow each other: memory is flat if the next wave's peak and the
-rest between waves are the last one's. Files are watched by fanotify, which is tried on a form that is spooled.
+throws it away. ``admit`` takes it in and decodes it; ``redact`` also covers all faces and encodes the picture. Waves of
+the same uploads follow each other: memory is flat if the next wave's peak, and the rest between waves, are the last
+one's. Files are watched by fanotify, which is tried on a form that is spooled.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def run(
     """Everything; what `main` prints."""
     data = picture()
     wanted = hashlib.sha256(expected(data)).hexdigest()
-    with Server("benchmarks.asgi_app:app", environment) as server:
+    with Server("benchmarks.asgi_app:app") as server:
         with Watch(server.pid, every) as control:
             send(server.port, "/spooled", data, form=True)
         with Watch(server.pid, every) as watch:

@@ -1,4 +1,4 @@
-"""The example service with room for many uploads at a time, and three ways in that it does not have; for `benchmarks.asgi`."""
+"""The example service with room for many uploads at a time, and more ways in than it has; for `benchmarks.asgi`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ async def admit(request: Request) -> dict[str, object]:
     async with asgi.Visit(app.state.gate, request, purpose="generation", media="image", patience=PATIENCE) as guest:
         upload = await guest.upload()
     return {"format": upload.format, "size_wh": upload.size_wh}
+
+
+@app.get("/ends")  # type: ignore[untyped-decorator]
+async def ends() -> list[dict[str, object]]:
+    """How the requests ended, in the order in which they were opened; None for those that are open."""
+    found = [each.statement()["predicate"] for each in app.state.receipts.all()]
+    return [{name: each.get(name) for name in ("outcome", "error", "purge")} for each in found]
 
 
 @app.post("/discard")  # type: ignore[untyped-decorator]

@@ -1,4 +1,4 @@
-"""A web server in a process of its own, and what is watched of it: memory of its tree, files that anybody in it makes."""
+"""A web server in a process of its own, and what is watched of it: memory of its tree, files that it makes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class Server:
     Attributes:
         port: on 127.0.0.1.
         pid: of the worker.
+        errors: what it wrote to stderr, once it was stopped.
     """
+
+    errors = ""
 
     def __init__(self, app: str, environment: Mapping[str, str] | None = None) -> None:
         self._app = app
@@ -67,12 +70,9 @@ class Server:
 
     def stop(self) -> str:
         """End it, and give what it wrote to stderr; idempotent."""
-        if self._process.poll() is None:
+        if self._process.returncode is None:
             self._process.terminate()
-        try:
             self.errors = self._process.communicate(timeout=60)[1]
-        except ValueError:
-            pass  # read already
         return self.errors
 
     def _up(self) -> bool:

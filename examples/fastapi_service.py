@@ -74,6 +74,10 @@ class Receipts:
         while len(self._kept) > RECEIPTS:
             self._kept.popitem(last=False)
 
+    def all(self) -> list[facegate.Receipt]:
+        """The latest receipt of each request, oldest request first."""
+        return list(self._kept.values())
+
     def get(self, request_id: str) -> facegate.Receipt | None:
         """The request's latest receipt."""
         return self._kept.get(request_id)
@@ -117,7 +121,7 @@ def create_app(policy: facegate.Policy | None = None, patience: asgi.Patience | 
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         gate = await asyncio.to_thread(facegate.Gate, policy, on_receipt=receipts.keep)
         async with gate:
-            app.state.gate = gate
+            app.state.gate, app.state.receipts = gate, receipts
             yield
 
     app = FastAPI(title="facegate example", lifespan=lifespan)
