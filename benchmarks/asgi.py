@@ -157,10 +157,14 @@ def _settled(watch: Watch):  # noqa: ANN202 (a Sample)
     return min(watch.samples[-3:], key=lambda each: each.tree)
 
 
-def run(
-    uploads: int, waves: Mapping[str, int], *, every: float = 0.5, environment: dict[str, str] | None = None
-) -> dict[str, object]:
-    """Everything; what `main` prints."""
+def run(uploads: int, waves: Mapping[str, int], *, every: float = 0.5) -> dict[str, object]:
+    """Everything; what `main` prints.
+
+    Args:
+        uploads: at a time.
+        waves: how many, by where they go to.
+        every: seconds between two looks at the memory.
+    """
     data = picture()
     wanted = hashlib.sha256(expected(data)).hexdigest()
     with Server("benchmarks.asgi_app:app") as server:
@@ -170,11 +174,10 @@ def run(
             # One alone warms the worker up.
             wave(server, watch, "/redact", 1, data, wanted)
             before = _settled(watch)
-            done = [
-                wave(server, watch, path, uploads, data, wanted if path == "/redact" else None)
-                for path, times in waves.items()
-                for _ in range(times)
-            ]
+            done = []
+            for path in (path for path, times in waves.items() for _ in range(times)):
+                done.append(wave(server, watch, path, uploads, data, wanted if path == "/redact" else None))
+                print(done[-1], flush=True)
         errors = server.stop()
     return {
         "upload_bytes": len(data),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
 from fastapi import Request
@@ -44,6 +45,14 @@ async def discard(request: Request) -> dict[str, int]:
     async for piece in request.stream():
         count += len(piece)
     return {"bytes": count}
+
+
+@app.post("/held")  # type: ignore[untyped-decorator]
+async def held(request: Request) -> dict[str, int]:
+    """Keep an upload in the heap for a second: the control of how memory is watched."""
+    whole = await request.body()
+    await asyncio.sleep(1)
+    return {"bytes": len(whole)}
 
 
 @app.post("/spooled")  # type: ignore[untyped-decorator]

@@ -44,7 +44,7 @@ class Server:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        path = os.pathsep.join([str(ROOT), str(ROOT / "examples")])
+        path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "examples"), os.environ.get("PYTHONPATH")]))
         # No byte code: compiling is no part of serving, and would be seen as files.
         extra = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         self._environment = os.environ | extra | dict(environment or {})
@@ -159,6 +159,8 @@ class Watch:
     def __enter__(self) -> Self:
         self._stop = threading.Event()
         self._known = set(tree(self.root))
+        # Others on this host may be busy with files; a look at the tree for each of their acts would take a core.
+        self._foreign: set[int] = set()
         try:
             self._files: Fanotify | None = Fanotify()
         except UnavailableError as error:
@@ -202,6 +204,7 @@ class Watch:
                 self.made.append(path)
 
     def _ours(self, pid: int) -> bool:
-        if pid not in self._known:
+        if pid not in self._known and pid not in self._foreign:
             self._known.update(tree(self.root))
+            self._foreign |= {pid} - self._known
         return pid in self._known

@@ -58,9 +58,7 @@ def test_a_video_in_pieces_is_read_to_its_end(gate: facegate.Gate, new_id: NewId
 
 
 @pytest.mark.parametrize("end", ["close", "cancel", "expire", "drop"])
-def test_whatever_came_is_wiped_when_the_request_ends_or_lets_go(
-    gate: facegate.Gate, new_id: NewId, end: str
-) -> None:
+def test_whatever_came_is_wiped_when_the_request_ends_or_lets_go(gate: facegate.Gate, new_id: NewId, end: str) -> None:
     with gate.open_request(new_id(), purpose="safety", ttl=0.3 if end == "expire" else None) as request:
         intake = request.intake()
         intake.write(MARKER)

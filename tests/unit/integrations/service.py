@@ -89,6 +89,15 @@ class Sender:
             finally:
                 self.sock.settimeout(60)
 
+    def trickle(self, pause: float) -> None:
+        """Send a byte, wait, and so on, until the server closes."""
+        while True:
+            try:
+                self.send(b"x")
+                time.sleep(pause)
+            except OSError:
+                return
+
     def answer(self) -> tuple[int, dict[str, str], dict[str, Any]]:
         """Status, headers and problem of the answer."""
         content, end = b"", time.monotonic() + 60

@@ -59,7 +59,7 @@ MALFORMED = {
     "base64": form((FILE + b"\r\nContent-Transfer-Encoding: base64", b"eA==")),
     "field that is no text": form((FIELD, b"\xff\xfe"), (FILE, b"x")),
     "many headers": form((b"\r\n".join([FILE, *[b"X-%d: y" % each for each in range(100)]]), b"x")),
-    "long header": form((FILE + b"\r\nX-Long: " + bytes(b"y") * 100_000, b"x")),
+    "long header": form((FILE + b"\r\nX-Long: " + b"y" * 100_000, b"x")),
 }
 
 
