@@ -9,6 +9,7 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
+from facegate.aio import purging
 from facegate.errors import DisconnectedError, RequestClosedError, StalledUploadError, UploadError
 from facegate.integrations.asgi.body import Patience, Receive, Scope, body, declared
 from facegate.integrations.asgi.form import EXTRA_BYTES, Form
@@ -158,4 +159,4 @@ class Visit:
             pass
         self._gone = True
         self._opened.kill("cancelled", DisconnectedError.__name__)
-        await asyncio.to_thread(self._opened.cancel)
+        await purging(self._opened.cancel)
