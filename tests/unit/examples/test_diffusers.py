@@ -64,11 +64,11 @@ def test_it_runs_as_it_stands(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[:4] == [f"step {each}" for each in (1, 2, 3, 4)]
     assert "finished, left behind: []" in done.stdout
-    assert Image.open(tmp_path / "out.png").size == (example.SIDE, example.SIDE)
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (example.SIDE, example.SIDE)
 
 
-@pytest.mark.parametrize("output_type", ["np", "pil", "pt"])
-@pytest.mark.parametrize("return_dict", [True, False])
+@pytest.mark.parametrize(("output_type", "return_dict"), [("np", True), ("pil", True), ("pt", False)])
 def test_its_parts_see_the_control_inputs_and_all_are_zeroed(
     pipeline: Any,
     gate: facegate.Gate,
@@ -116,7 +116,9 @@ def test_an_error_deep_in_the_pipeline_purges(
 
     with pytest.raises(GenerationError, match="RuntimeError") as caught:
         SealedPipeline(pipeline, gate, controls)(
-            astronaut, request_id=new_id(), **keywords(prompt_embeds=torch.zeros(1, 8, 5), output_type="np")
+            astronaut,
+            request_id=new_id(),
+            **keywords(**dict.fromkeys(("prompt_embeds", "negative_prompt_embeds"), torch.zeros(1, 8, 5))),
         )
     assert any("diffusers" in place for place in caught.value.where)
     assert not any(each.any() for each in made.values())
