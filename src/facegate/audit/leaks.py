@@ -86,12 +86,19 @@ class Judge:
             found[self._of_file(path, where)] = None
         return list(found)
 
-    def _note_file(self, written: dict[Path, str], each: Observation) -> None:
+    def files(self, channel: Channel) -> list[str]:
+        """One sentence for each file or folder that a channel tells of and that was not allowed."""
+        written: dict[Path, str] = {}
+        for each in channel.findings:
+            self._note_file(written, each, folders=True)
+        return [self._of_file(path, where) for path, where in written.items()]
+
+    def _note_file(self, written: dict[Path, str], each: Observation, *, folders: bool = False) -> None:
         path = Path(str(each.value)).absolute()
         patterns = self._allowed.files
         if any(fnmatch.fnmatch(str(path), pattern) or fnmatch.fnmatch(path.name, pattern) for pattern in patterns):
             return
-        if path.suffix == ".pyc" or path.is_dir():
+        if path.suffix == ".pyc" or (path.is_dir() and not folders):
             return
         # A file without a name, which the kernel calls after its inode: the test runner's, if it was open before.
         if path.name.startswith("#") and path.name[1:].isdigit() and int(path.name[1:]) in self._open_before:
