@@ -1,4 +1,4 @@
-"""Somebody's own workload under every watcher: their integration keeps the promises, or it is said where it does not."""
+"""Somebody's own workload under every watcher: it keeps the promises, or it is said where it does not."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def exercise(
     began, clock = datetime.now(UTC), time.monotonic()
     reports: list[ResidueReport] = []
     with Searcher() as searcher, ExitStack() as stack:
-        # Begun before the watchers are, and idle until the workload has returned, so that nothing of it is the workload's.
+        # Begun before the watchers are, and idle until the workload has returned: nothing of it is the workload's.
         data = searcher.invite(chosen).data
         open_before = open_files()
         receipts = ReceiptsSeen()
@@ -148,9 +148,8 @@ def exercise(
             with Gate(Policy(spares=0)) as gate:
                 reports.append(searched(gate, searcher, data)[0])
 
-        with watching(afterwards=search, concerns=judge.concerns) as found:
-            with receipts:
-                _call(workload, data)
+        with watching(afterwards=search, concerns=judge.concerns) as found, receipts:
+            _call(workload, data)
         judged = tuple(_judge(each, judge, channels) for each in found)
     over, alive = reports
     return Exercise(

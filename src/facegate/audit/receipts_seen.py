@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from facegate.audit.evidence import Evidence
@@ -43,10 +44,13 @@ class ReceiptsSeen:
                 self.begun.append(receipt)
             keeping(gate, receipt)
 
-        setattr(Request, "open", opened)
-        setattr(Gate, "_keep", kept)
-        self._restore.append(lambda: setattr(Request, "open", opening))
-        self._restore.append(lambda: setattr(Gate, "_keep", keeping))
+        wrapped: tuple[tuple[type, str, object, object], ...] = (
+            (Request, "open", opened, opening),
+            (Gate, "_keep", kept, keeping),
+        )
+        for owner, name, replacement, original in wrapped:
+            setattr(owner, name, replacement)
+            self._restore.append(partial(setattr, owner, name, original))
         return self
 
     def __exit__(self, *_: object) -> None:
