@@ -53,7 +53,7 @@ class FacelessTask(Task):  # type: ignore[misc]
 
 @functools.cache
 def gate() -> facegate.Gate:
-    """One for each worker process, made in it: a gate that is inherited by fork is of no use."""
+    """One for each worker process, made in it: those that inherit one by fork share its zygote and the line to it."""
     return facegate.Gate()
 
 

@@ -8,7 +8,7 @@ from facegate.errors import AdoptionError
 
 # Bytes that Pillow keeps for a pixel.
 _BYTES: Final = {"1": 1, "L": 1, "P": 1} | dict.fromkeys(
-    ("LA", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "LAB", "HSV", "I", "F"), 4
+    ("LA", "PA", "RGB", "RGBA", "RGBX", "RGBa", "CMYK", "YCbCr", "HSV", "I", "F"), 4
 )
 
 
