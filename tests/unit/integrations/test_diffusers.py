@@ -256,7 +256,7 @@ def test_an_error_of_the_pipeline_purges_and_tells_nothing_of_the_face(
     assert all(set(frame.locals or {}) <= {"operation"} for frame in shown)
     del told, shown
     assert secret[0] not in "".join(traceback.format_exception(error)) + repr(error.__dict__)
-    verified = [facegate.verify(each.to_json()) for each in receipts]
+    verified = [facegate.verify(each.to_json(), allow_open=True) for each in receipts]
     assert [each.outcome for each in verified] == [None, "exception"]
     assert (verified[1].error, verified[1].purge.residuals) == ("GenerationError", ())
     gc.collect()
