@@ -260,7 +260,7 @@ def test_an_error_of_the_pipeline_purges_and_tells_nothing_of_the_face(
     assert [each.outcome for each in verified] == [None, "exception"]
     assert (verified[1].error, verified[1].purge.residuals) == ("GenerationError", ())
     gc.collect()
-    assert not [each for each in gc.get_objects() if isinstance(each, ValueError) and len(each.args) == 2]
+    assert not [each for each in gc.get_objects() if type(each) is ValueError and len(each.args) == 2]
 
 
 def test_errors_that_are_named_and_interrupts_come_out_without_frames(run: Callable[..., Made]) -> None:
