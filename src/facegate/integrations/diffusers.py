@@ -147,7 +147,6 @@ class SealedPipeline:
         if twice := given.keys() & asked.keys():
             raise AnalysisError(_OWN.format(", ".join(sorted(twice))), request_id=request.request_id)
         result = code(self._pipeline, **given, **asked, **steps)
-        request.check_open()
         if self._pick is not None:
             result = code(self._pick, result)
         pixels = request.adopt(one_picture(result))
