@@ -1,0 +1,134 @@
+"""How Sphinx builds the pages and the reference of the API: `make docs`, with every warning an error.
+
+Sphinx and not pdoc: pdoc shows docstrings, but nobody would check that the pages lead to each other, and to names that
+exist. With `nitpicky` and MyST both are warnings here, and so errors.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import facegate
+
+HERE = Path(__file__).parent
+project = "facegate"
+html_title = "facegate"
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+exclude_patterns = ["conf.py"]
+html_theme = "furo"
+html_static_path = ["static"]
+html_css_files = ["facegate.css"]
+html_copy_source = False
+html_show_copyright = False
+myst_heading_anchors = 3
+nitpicky = True
+# What belongs to others is not looked up: the build asks no server.
+nitpick_ignore_regex = [
+    (
+        r"py:.*",
+        r"(collections|contextlib|datetime|io|np|numpy|os|pathlib|PIL|types|typing|torch|diffusers|starlette)\..*",
+    ),
+    (
+        r"py:.*",
+        r"(bool|bytes|bytearray|dict|float|int|list|object|str|tuple|type|None|Any|Path|Self|Callable|optional)",
+    ),
+    (r"py:.*", r"(array|NDArray|BaseException|Exception|ValueError|TypeError|OSError|TimeoutError|ExceptionGroup)"),
+]
+# A word in single backticks is code: what it names is in the text or in Python, not always on a page.
+default_role = "code"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_member_order = "bysource"
+autodoc_class_signature = "separated"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+napoleon_custom_sections = [("Does not protect against", "notes_style")]
+suppress_warnings: list[str] = []
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    """Modules of the public API, with the heading of each."""
+    yield "facegate.errors", "Errors"
+    for package, word in (("facegate.adapters", "Adapters"), ("facegate.integrations", "Integrations")):
+        if importlib.util.find_spec(package) is None:
+            continue
+        found = importlib.import_module(package)
+        yield package, word
+        for each in sorted(each.name for each in pkgutil.iter_modules(found.__path__) if not each.name.startswith("_")):
+            yield f"{package}.{each}", f"{package}.{each}"
+    yield "facegate.audit.exercise", "facegate.audit.exercise"
+    yield "facegate.pytest_plugin", "facegate.pytest_plugin"
+
+
+def write_reference(_: Any) -> None:
+    """One page for the names of `facegate` itself, one for each other module; nothing of it is kept in the repository."""
+    folder = HERE / "api"
+    folder.mkdir(exist_ok=True)
+    pages = {
+        "facegate": _page(
+            "facegate",
+            "".join(
+                f"\n.. autoclass:: facegate.{each}\n   :members:\n"
+                if isinstance(getattr(facegate, each), type)
+                else f"\n.. autofunction:: facegate.{each}\n"
+                for each in facegate.__all__
+            ),
+        )
+    }
+    for name, heading in modules():
+        pages[name] = _page(heading, f"\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n")
+    for old in folder.glob("*.rst"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, text in pages.items():
+        path = folder / f"{name}.rst"
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+
+
+def _page(heading: str, body: str) -> str:
+    return f"{heading}\n{'=' * len(heading)}\n{body}"
+
+
+def add_contents(_: Any, page: str, source: list[str]) -> None:
+    """The sidebar, made of the index's own headings and links, so that a page that it does not list is a warning."""
+    if page != "index":
+        return
+    trees = []
+    for heading, body in re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", source[0], re.MULTILINE | re.DOTALL):
+        links = re.findall(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", body, re.MULTILINE)
+        if links:
+            trees.append(_tree(heading, links))
+    trees.append(_tree("Reference", ["api/facegate", *(f"api/{name}" for name, _ in modules())]))
+    source[0] += "\n" + "\n".join(trees)
+
+
+def _tree(caption: str, pages: list[str]) -> str:
+    lines = "\n".join(dict.fromkeys(pages))
+    return f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{lines}\n```\n"
+
+
+def find_public_name(application: Any, environment: Any, node: Any, content: Any) -> Any:
+    """A class is documented where users import it from, `facegate.Gate`, whatever file it is written in."""
+    target = node.get("reftarget", "")
+    name = target.rpartition(".")[2]
+    if name in facegate.__all__ and (target == name or target.startswith("facegate.")):
+        domain = environment.get_domain("py")
+        return domain.resolve_xref(
+            environment, node.get("refdoc", ""), application.builder, "obj", f"facegate.{name}", node, content
+        )
+    return None
+
+
+def setup(application: Any) -> None:
+    """Called by Sphinx."""
+    application.connect("builder-inited", write_reference)
+    application.connect("source-read", add_contents)
+    application.connect("missing-reference", find_public_name)
