@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facegate.arguments import Reference
     from facegate.faces import Face, FaceSet
     from facegate.frames import Frames
     from facegate.gate import Gate
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from facegate.policy import MediaLimits, Policy, VideoLimits
     from facegate.receipt import Receipt, Signer, verify
     from facegate.receipt.ledger import Ledger, verify_ledger
+    from facegate.recognizer import Recognizer
     from facegate.request import Request
     from facegate.streaming import Progress
 
@@ -30,8 +32,10 @@ __all__ = [
     "Policy",
     "Progress",
     "Receipt",
+    "Recognizer",
     "RedactedImage",
     "RedactedVideo",
+    "Reference",
     "Request",
     "Signer",
     "VideoLimits",
@@ -52,8 +56,10 @@ _HOME = {
     "Policy": "policy",
     "Progress": "streaming",
     "Receipt": "receipt",
+    "Recognizer": "recognizer",
     "RedactedImage": "media",
     "RedactedVideo": "media",
+    "Reference": "arguments",
     "Request": "request",
     "Signer": "receipt",
     "VideoLimits": "policy",

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SUBJECT_PRODUCTS = tuple(name for name, product in LAYOUT.items() if not product.per_face)
 
+IDENTITY_PRODUCTS = ("identity", "identity_normed")
+NAME_ONE = "name one in the policy, Policy(recognizer=facegate.Recognizer(path, sha256)); docs/recognizer.md says how."
+
 
 class FaceSet(Sealed):
     """The faces of one upload, largest first.
@@ -71,6 +74,11 @@ class FaceSet(Sealed):
             raise AnalysisError("A FaceSet exposes 'boxes' and 'confidence'; the rest is the subject's alone.")
         return self._request.expose_product(self, name, slice(0, self._count))
 
+    @property
+    def recognized(self) -> bool:
+        """Whether a recognizer makes identity embeddings."""
+        return self._request.recognizer is not None
+
     def belongs_to(self, request: Request) -> bool:
         """Whether this came from that request."""
         return self._request is request
@@ -110,10 +118,12 @@ class Face(Sealed):
                 ``"five_points"`` (5, 2), pixels; ``"pose"`` (3,), yaw, pitch, roll in degrees; ``"rotation"`` (3, 3);
                 ``"embedding"`` (1404,), unit length, for linking frames of one request; ``"points_68"`` (68, 3), iBUG's
                 points, and ``"points_106"`` (106, 2), insightface's, pixels; ``"transform"`` (4, 4), from mediapipe's
-                canonical face in centimetres to pixels. `docs/geometry.md` has their tables and axes.
+                canonical face in centimetres to pixels. `docs/geometry.md` has their tables and axes. Where the policy
+                names a recognizer also ``"identity"`` (512,), as that gives it, and ``"identity_normed"``, at length 1.
 
         Raises:
-            AnalysisError: there is no such product, or this is a bystander, of whom only a box is ever computed.
+            AnalysisError: there is no such product, the policy names no recognizer for it, or this is a bystander, of
+                whom there is a box only.
             RequestClosedError: the request is over, or another analysis took the arena.
         """
         if name == "box":
@@ -124,6 +134,8 @@ class Face(Sealed):
             raise AnalysisError(f"A face exposes 'box', 'confidence' and {', '.join(map(repr, SUBJECT_PRODUCTS))}.")
         if not self.is_subject:
             raise AnalysisError("This face is a bystander, of whom only 'box' and 'confidence' are ever computed.")
+        if name in IDENTITY_PRODUCTS and not self.faces.recognized:
+            raise AnalysisError(f"Identity embeddings need a network of yours: {NAME_ONE} 'embedding' is there always.")
         return self.faces._whole(name)
 
     def __repr__(self) -> str:

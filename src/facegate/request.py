@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from facegate import stills, videos
 from facegate.aio import AsyncRequest
-from facegate.arguments import Subject, checked_subject, whole, word
+from facegate.arguments import Reference, Subject, checked_subject, whole, word
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
-from facegate.faces import Face, FaceSet
+from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
 from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
 from facegate.media import ImageUpload, Media, Output, Picture, RedactedImage, RedactedVideo, VideoUpload
@@ -28,6 +28,7 @@ from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
+from facegate.recognizer import Recognizer
 from facegate.targets import To, target_for
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
 
@@ -53,6 +54,7 @@ class Request:
         purpose: as given to the gate.
         receipt: OPEN while the block runs, CLOSE afterwards, None before.
         purge_error: set when purge could not show that everything is gone.
+        recognizer: what makes identity embeddings of the subject, as the policy names it; None for nothing.
 
     Does not protect against: copies that the worker makes inside `expose`, the generated output itself.
     """
@@ -64,6 +66,7 @@ class Request:
         limits: MediaLimits,
         video_limits: VideoLimits,
         begin: Callable[[Request], Custody],
+        recognizer: Recognizer | None = None,
     ) -> None:
         self.request_id = request_id
         self.purpose = purpose
@@ -72,6 +75,7 @@ class Request:
         self.opened_monotonic = time.monotonic()
         self.receipt: Receipt | None = None
         self.purge_error: PurgeError | None = None
+        self.recognizer = recognizer
         self._limits = limits
         self._video_limits = video_limits
         self._begin = begin
@@ -193,19 +197,24 @@ class Request:
         Args:
             upload: of this request.
             subject: ``"largest"``; an index, faces being sorted by area, largest first; a point (x, y) in pixels that
-                lies on the face; or ``"none"`` (or None) to find boxes only.
+                lies on the face; ``"none"`` (or None) to find boxes only; or a `Reference`, another picture of this
+                request, for the face that is most like the largest one there. That takes a policy with a recognizer
+                that states a threshold; to compare faces, each is embedded in the child and that overwritten at once.
             scan: ``"everyone"`` finds faces from 24 pixels up. ``"large"`` takes a single coarse look, some times
                 faster, for one large subject; small faces are missed, and `redact` finds them by a scan of its own.
             at: of a video, which frame is looked at: the one shown so many seconds after the first. `redact` leaves the
                 face that it is told to keep from there on.
 
         Raises:
-            AnalysisError: there is no face with that index or at that point. An empty picture is no error: the set is
-                empty and has no subject.
+            AnalysisError: there is no face with that index or at that point, or none that is the reference's. An empty
+                picture is no error otherwise: the set is empty and has no subject.
+            LimitExceededError: there are more faces than a reference is compared with.
         """
         custody = self._open_custody()
         self._check_mine(upload)
         wish = checked_subject(subject)
+        if isinstance(subject, Reference):
+            self._check_comparable(subject)
         if scan not in SCANS:
             raise AnalysisError("scan must be 'everyone' or 'large'.")
         video = isinstance(upload, VideoUpload)
@@ -520,6 +529,19 @@ class Request:
                 "keep must be a face of the latest analysis of this upload.", request_id=self.request_id
             )
         return face.index
+
+    def _check_comparable(self, reference: Reference) -> None:
+        self._check_mine(reference.upload)
+        if self.recognizer is None:
+            raise AnalysisError(
+                f"A Reference needs a network that compares faces: {NAME_ONE}", request_id=self.request_id
+            )
+        if self.recognizer.threshold is None:
+            raise AnalysisError(
+                "A Reference needs to know when two faces are one person's: give Recognizer(threshold=...) the cosine "
+                "that the model's publisher states.",
+                request_id=self.request_id,
+            )
 
     def _check_mine(self, media: Media) -> None:
         if not isinstance(media, Media) or not media.belongs_to(self):

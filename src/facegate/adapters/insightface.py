@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facegate.adapters.bitmap import bitmap
 from facegate.adapters.lent import Loan, Scratch, request_of
 from facegate.arguments import Subject
-from facegate.errors import AnalysisError, RequestClosedError, ShapeError
+from facegate.errors import AnalysisError, RequestClosedError
 from facegate.faces import Face, FaceSet
 from facegate.media import ImageUpload
 from facegate.memory.sealed import Sealed
@@ -30,11 +30,12 @@ _PRODUCTS: Final = {
     "kps": "five_points",
     "det_score": "confidence",
     "landmark_3d_68": "points_68",
-    "pose": "rotation",
+    "pose": "pose",
     "landmark_2d_106": "points_106",
     "embedding": "identity",
 }
 _OF_EVERYONE: Final = ("bbox", "kps", "det_score")
+_OF_BYSTANDERS: Final = ("bbox", "det_score")
 
 
 class LentFace(Sealed):
@@ -50,9 +51,10 @@ class LentFace(Sealed):
         det_score: float32, 0 to 1.
         landmark_2d_106: (106, 2), pixels.
         landmark_3d_68: (68, 3), pixels; z towards the camera, as insightface has it, where facegate's is away from it.
-        pose: (3,), degrees: pitch, yaw, roll.
+        pose: (3,), degrees: pitch, yaw, roll; facegate's, in insightface's order. The signs are the same: pitch is positive
+            when the face looks up, yaw when it turns to the right of the picture, roll when the head is tilted clockwise.
         embedding: (512,), as the network gave it; with a recognizer only.
-        normed_embedding: (512,), of unit length.
+        normed_embedding: (512,), of unit length; an attribute, not a key, as there.
 
     Does not protect against: a number such as `det_score`, which Python cannot wipe; copies that the caller makes.
     """
@@ -67,18 +69,24 @@ class LentFace(Sealed):
     @quiet
     def __getattr__(self, name: str) -> Any:
         # Python's own questions (__array_interface__, __fspath__, ...) want an AttributeError, not None.
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise AttributeError(f"A lent face has no {name}.")
         return self._value(name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AnalysisError("A lent face keeps nothing: put what you make beside it.")
-
     @quiet
     def __getitem__(self, key: str) -> Any:
-        if key not in self:
+        if key not in self.keys():
             raise KeyError(key)
         return self._value(key)
+
+    @quiet
+    def __setattr__(self, name: str, value: Any) -> None:
+        """What insightface's models do: `rec.get(img, face)` sets ``face.embedding``. Arrays go to the request."""
+        self._loan.check()
+        self._known.pop("normed_embedding", None)
+        self._known[name] = self._loan.take(value) if isinstance(value, np.ndarray) else value
+
+    __setitem__ = __setattr__
 
     def __contains__(self, key: object) -> bool:
         return key in self.keys()
@@ -89,18 +97,13 @@ class LentFace(Sealed):
     def __len__(self) -> int:
         return len(self.keys())
 
-    # As a dict's, which has no Hashable and is compared by content: two lent faces are equal if they are one.
-    __hash__ = None  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
     def keys(self) -> list[str]:
         """What is there, in insightface's order."""
         self._loan.check()
-        if not self._face.is_subject:
-            return list(_OF_EVERYONE)
-        return [key for key in _PRODUCTS if key != "embedding" or self.embedding is not None]
+        there = list(_PRODUCTS if self._face.is_subject else _OF_EVERYONE)
+        if self._face.is_subject and self.embedding is None:
+            there.remove("embedding")
+        return there + [key for key, value in self._known.items() if key not in _PRODUCTS and value is not None]
 
     def values(self) -> list[Any]:
         """Of each key."""
@@ -132,30 +135,30 @@ class LentFace(Sealed):
 
     def _made(self, name: str) -> Any:
         if name == "normed_embedding":
-            return self._identity("identity_normed")
-        if name == "embedding":
-            return self._identity("identity")
-        if name not in _PRODUCTS or (name not in _OF_EVERYONE[::2] and not self._face.is_subject):
-            return None
-        with self._face.expose(_PRODUCTS[name]) as shown:
-            if name == "det_score":
-                return shown[0]
-            if name == "pose":
-                with Scratch() as scratch:
-                    return self._loan.copy(scratch(pose(shown)))
-            made = self._loan.copy(shown)
-        if name == "landmark_3d_68":
-            made[:, 2] *= -1
-        return made
-
-    def _identity(self, product: str) -> NDArray[np.float32] | None:
-        if not self._face.is_subject:
+            return self._normed()
+        if name not in _PRODUCTS or (name not in _OF_BYSTANDERS and not self._face.is_subject):
             return None
         try:
-            with self._face.expose(product) as shown:
-                return self._loan.copy(shown)
+            with self._face.expose(_PRODUCTS[name]) as shown:
+                # Of a score a number is wanted, as insightface gives it, not an array.
+                made = shown[0] if name == "det_score" else self._loan.copy(shown)
         except AnalysisError:
-            return None  # no recognizer; insightface without its recognition model answers so, too
+            if name == "embedding":
+                return None  # no recognizer; insightface without its recognition model answers so, too
+            raise
+        if name == "landmark_3d_68":
+            made[:, 2] *= -1
+        elif name == "pose":
+            made[:2] = made[1::-1].tolist()
+        return made
+
+    def _normed(self) -> NDArray[np.float32] | None:
+        embedding = self.embedding
+        if embedding is None:
+            return None
+        normed: NDArray[np.float32] = self._loan.copy(embedding)
+        normed /= np.linalg.norm(normed)
+        return normed
 
     def __repr__(self) -> str:
         return "[sealed insightface Face]"
@@ -230,13 +233,8 @@ class FaceAnalysis:
         else:
             with Scratch() as scratch:
                 upload = self._request.admit(memoryview(scratch(bitmap(img))), "image")
-        faces = self._request.analyze(upload, subject=self._subject if self._anyone(upload) else None)
+        faces = self._request.analyze(upload, subject=self._subject)
         return self._lent(faces, max_num)
-
-    def _anyone(self, upload: ImageUpload) -> bool:
-        # An index or a point that finds nobody is an error to `analyze`; the largest of nobody is not.
-        del upload
-        return True
 
     def _lent(self, faces: FaceSet, max_num: int) -> list[LentFace]:
         assert self._loan is not None  # noqa: S101
@@ -269,29 +267,3 @@ def _lent(face: Face) -> Iterator[LentFace]:
         yield LentFace(face, loan)
     finally:
         loan.end()
-
-
-def pose(rotation: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pitch, yaw and roll as insightface's `matrix2angle` counts them, of facegate's rotation.
-
-    Its model's z points towards the camera, facegate's away from it: pitch and yaw have the other sign for that.
-
-    Args:
-        rotation: (3, 3) float32, what `Face.expose` gives under that name.
-
-    Returns:
-        (3,) float32, degrees: pitch is positive when the face looks down, yaw when it turns to the left of the picture,
-        roll when the head is tilted clockwise as seen.
-
-    Raises:
-        ShapeError: it is no 3x3 matrix.
-    """
-    if rotation.shape != (3, 3):
-        raise ShapeError(f"rotation must be (3, 3), got {rotation.shape}.")
-    flat = np.hypot(rotation[0, 0], rotation[1, 0])
-    angles = [
-        np.arctan2(-rotation[2, 1], rotation[2, 2]),
-        np.arctan2(rotation[2, 0], flat),
-        np.arctan2(rotation[1, 0], rotation[0, 0]),
-    ]
-    return np.degrees(angles).astype(np.float32)

@@ -79,6 +79,14 @@ class Loan:
         made[...] = array
         return made
 
+    def take(self, array: Array) -> Array:
+        """What the caller made of it, to read zeros when the rest does; the same object is returned.
+
+        Raises:
+            AdoptionError: zeros would not erase it.
+        """
+        return self._scratch(self._request.adopt(array))
+
     def check(self) -> None:
         """Raise unless the block is open.
 
