@@ -24,7 +24,7 @@ POINTS: Final = 478
 SMALLEST: Final = 64
 PUPIL: Final = 2
 
-_OVAL: Final = (
+OVAL: Final = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149),
     *(150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109, 10),
 )
@@ -40,7 +40,7 @@ _LIPS: Final = (
 )
 # In the order in which they are drawn: later ones lie on top. Left and right are the person's.
 PARTS: Final = (
-    ((_OVAL,), (10, 200, 10)),
+    ((OVAL,), (10, 200, 10)),
     (_LEFT_EYE, (10, 200, 180)),
     (_LEFT_BROW, (10, 220, 180)),
     (_RIGHT_EYE, (180, 200, 10)),

@@ -103,7 +103,8 @@ class LentFace(Sealed):
         there = list(_PRODUCTS if self._face.is_subject else _OF_EVERYONE)
         if self._face.is_subject and self.embedding is None:
             there.remove("embedding")
-        return there + [key for key, value in self._known.items() if key not in _PRODUCTS and value is not None]
+        # What the caller's models have set besides.
+        return there + [key for key in self._known if key not in (*_PRODUCTS, "normed_embedding")]
 
     def values(self) -> list[Any]:
         """Of each key."""
@@ -129,9 +130,12 @@ class LentFace(Sealed):
 
     def _value(self, name: str) -> Any:
         self._loan.check()
-        if name not in self._known:
-            self._known[name] = self._made(name)
-        return self._known[name]
+        value = self._known.get(name)
+        if value is None:
+            value = self._made(name)
+            if value is not None:
+                self._known[name] = value
+        return value
 
     def _made(self, name: str) -> Any:
         if name == "normed_embedding":
@@ -149,7 +153,7 @@ class LentFace(Sealed):
         if name == "landmark_3d_68":
             made[:, 2] *= -1
         elif name == "pose":
-            made[:2] = made[1::-1].tolist()
+            made[[0, 1]] = made[[1, 0]]
         return made
 
     def _normed(self) -> NDArray[np.float32] | None:

@@ -88,13 +88,14 @@ class Loan:
         return self._scratch(self._request.adopt(array))
 
     def check(self) -> None:
-        """Raise unless the block is open.
+        """Raise unless the block and the request are open.
 
         Raises:
-            RequestClosedError: it is over.
+            RequestClosedError: one of them is over.
         """
         if self._over:
-            raise RequestClosedError("The block in which this face was lent is over.")
+            raise RequestClosedError("The block in which this face was lent is over.", request_id=self._request.request_id)
+        self._request._open_custody()
 
     def end(self) -> None:
         """Zero all that was lent; idempotent."""

@@ -56,7 +56,17 @@ def ellipse(canvas: Canvas, centre: ArrayLike, axes: ArrayLike, degrees: int, co
     sine = _SINES[degrees]
     cosine = _SINES[450 - degrees] if degrees else 1.0
     corners = np.rint(np.stack([x * cosine - y * sine, x * sine + y * cosine], axis=1)).astype(np.int64)
-    corners += np.asarray(centre, np.int64)
+    convex(canvas, corners + np.asarray(centre, np.int64), colour)
+
+
+def convex(canvas: Canvas, corners: Whole, colour: ArrayLike) -> None:
+    """Fill a shape, in place, from the first to the last column of its outline in each row.
+
+    Args:
+        canvas: (H, W, channels) uint8.
+        corners: (N, 2) int64, whole pixels, x and y, in their order round the shape.
+        colour: as many numbers as the canvas has channels.
+    """
     following = np.roll(corners, -1, axis=0)
     outline, sides = _walk(corners, following), _sides(corners * _ONE, following * _ONE)
     x, y = (np.concatenate(each) for each in zip(outline, sides[:2], strict=True))
