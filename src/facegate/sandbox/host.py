@@ -23,13 +23,12 @@ from facegate.sandbox.listener import NOTHING
 # All that the zygote's environment holds. One thread per library, or it could not fork; freed memory overwritten, so
 # that it does not lie about in a child's heap (glibc does not overwrite what goes to its thread caches, so there are
 # none); no bytecode files. Few arenas: each reserves 64 MiB of the address space that a child may use, and a video has
-# dozens of threads, whose frames come from pools. onnxruntime, which a policy may name, keeps no database of its use.
+# dozens of threads, whose frames come from pools.
 ENVIRONMENT: Final = {
     "PATH": "/usr/bin:/bin",
     "LANG": "C.UTF-8",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
-    "ORT_DISABLE_TELEMETRY": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONMALLOC": "malloc",
     "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0:glibc.malloc.arena_max=4",

@@ -57,15 +57,18 @@ def contents(path: str, sha256: str) -> bytes:
     try:
         # Not to wait for whoever writes to a pipe of that name.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PolicyError(f"Policy.recognizer: what is at {path} is no plain file.")
+            if status.st_size > MOST_BYTES:
+                raise PolicyError(f"Policy.recognizer: the file at {path} has more than {MOST_BYTES >> 20} MiB.")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MOST_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError:
         raise PolicyError(f"Policy.recognizer: there is no file that can be read at {path}.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise PolicyError(f"Policy.recognizer: what is at {path} is no plain file.")
-        if status.st_size > MOST_BYTES:
-            raise PolicyError(f"Policy.recognizer: the file at {path} has more than {MOST_BYTES >> 20} MiB.")
-        data = file.read(MOST_BYTES + 1)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise PolicyError(
             f"Policy.recognizer: the file at {path} is another than the policy names; its SHA-256 differs."
