@@ -73,6 +73,38 @@ def cut(face: Face, *, size: int = SIZE, scale: float = SCALE, upwards: float = 
     return made
 
 
+@quiet
+def crop_image(
+    face: Face, *, size: int = SIZE, scale: float = SCALE, upwards: float = UPWARDS, turn: bool = True
+) -> NDArray[np.uint8]:
+    """The crop itself, bilinear; ``img_crop``, which LivePortrait then shrinks to 256 pixels.
+
+    Args:
+        face: the subject.
+        size: as for `cut`, and so the others.
+        scale: see there.
+        upwards: see there.
+        turn: see there.
+
+    Returns:
+        (size, size, 3) uint8, RGB, black beyond the picture, writable, of the request: zeros after purge.
+
+    Raises:
+        AnalysisError: the face is a bystander.
+        RequestClosedError: the request is over.
+    """
+    with Scratch() as scratch:
+        with face.expose("points_106") as points, face.expose("five_points") as five:
+            there = scratch(crop_matrix(points, size=size, scale=scale, upwards=upwards, turn=turn))
+            # Where the five points come to lie: the similarity that puts them there is this one.
+            template = scratch(five @ there[:2, :2].T)
+            template += there[:2, 2]
+        with face.crop("similarity", size=size, template=template) as crop:
+            made = empty(face, (size, size, 3), np.uint8)
+            made[...] = crop.pixels
+    return made
+
+
 def crop_matrix(
     points: ArrayLike, *, size: int = SIZE, scale: float = SCALE, upwards: float = UPWARDS, turn: bool = True
 ) -> NDArray[np.float64]:
