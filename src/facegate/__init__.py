@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from facegate.faces import Face, FaceSet
     from facegate.frames import Frames
     from facegate.gate import Gate
-    from facegate.media import ImageUpload, Output, RedactedImage, RedactedVideo, VideoUpload
+    from facegate.media import ImageUpload, Output, PastedImage, RedactedImage, RedactedVideo, VideoUpload
     from facegate.policy import MediaLimits, Policy, VideoLimits
     from facegate.receipt import Receipt, Signer, verify
     from facegate.receipt.ledger import Ledger, verify_ledger
@@ -29,6 +29,7 @@ __all__ = [
     "Ledger",
     "MediaLimits",
     "Output",
+    "PastedImage",
     "Policy",
     "Progress",
     "Receipt",
@@ -53,6 +54,7 @@ _HOME = {
     "Ledger": "receipt.ledger",
     "MediaLimits": "policy",
     "Output": "media",
+    "PastedImage": "media",
     "Policy": "policy",
     "Progress": "streaming",
     "Receipt": "receipt",

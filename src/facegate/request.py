@@ -6,15 +6,15 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from facegate import stills, videos
+from facegate import geometry, stills, videos
 from facegate.aio import AsyncRequest
 from facegate.arguments import Reference, Subject, checked_subject, whole, word
 from facegate.custody import Custody, Ending
@@ -22,7 +22,16 @@ from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClose
 from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
 from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
-from facegate.media import ImageUpload, Media, Output, Picture, RedactedImage, RedactedVideo, VideoUpload
+from facegate.media import (
+    ImageUpload,
+    Media,
+    Output,
+    PastedImage,
+    Picture,
+    RedactedImage,
+    RedactedVideo,
+    VideoUpload,
+)
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits, VideoLimits
@@ -228,7 +237,7 @@ class Request:
             answer = custody.call(command)
             count = checked_count(answer.get("faces"))
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
-        return FaceSet(self, upload.upload_id, analysis, count, index)
+        return FaceSet(self, upload, analysis, count, index)
 
     @overload
     def redact(
@@ -291,6 +300,57 @@ class Request:
         if isinstance(upload, VideoUpload):
             return RedactedVideo(self, upload.upload_id, upload.facts, command["plan"])
         return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
+
+    @quiet
+    def paste(
+        self,
+        face: Face,
+        pixels: NDArray[np.uint8],
+        *,
+        kind: geometry.CropKind = "ffhq",
+        size: int | None = None,
+        template: ArrayLike | None = None,
+        mask: geometry.MaskKind | Literal["crop"] = "oval",
+        feather: float = 0.1,
+        match_colour: bool = False,
+        onto: Picture | None = None,
+    ) -> PastedImage:
+        """Put a crop that was generated back where `Face.crop` cut it out.
+
+        Args:
+            face: the subject of the latest analysis, in a picture.
+            pixels: (S, S, 3) uint8, RGB, read and not kept.
+            kind: of the crop, as `kind`, `size` and `template` of `Face.crop`.
+            size: None is the edge of `pixels`.
+            template: see `kind`.
+            mask: what of the crop is taken, a kind of `Face.mask`, or ``"crop"`` for all of it.
+            feather: width of the soft edge, as a share of the face's size, 0 to 1.
+            match_colour: give the crop the mean and the spread of colour that the picture has there.
+            onto: a picture of this request, of the upload's size: a redacted one, whose bystanders then stay covered,
+                or one that was pasted into. None is the upload as it came in, with everyone in it.
+
+        Returns:
+            A new picture, for `finish` and `expose`; what it was pasted onto stays as it is.
+
+        Raises:
+            AnalysisError: an argument is none of these, or the face is a bystander.
+            ShapeError: the array or the template is none of these.
+            RequestClosedError: the request is over, or a later analysis took the place of the face's.
+        """
+        custody = self._open_custody()
+        face.check_subject()
+        upload = face.faces.upload
+        self._check_mine(upload)
+        crop = geometry.checked_crop(pixels, size)
+        command = geometry.crop_wish(kind, len(crop), template) | geometry.mask_wish(mask, feather, "crop")
+        base = upload if onto is None else onto
+        self._check_mine(base)
+        if not isinstance(upload, Picture) or not isinstance(base, Picture) or base.size_wh != upload.size_wh:
+            raise AnalysisError("paste puts a crop into a picture of the upload's size, not into a video.")
+        made = next(self._upload_ids)
+        command |= {"upload": base.upload_id, "redacted": base.redacted, "pasted": made}
+        geometry.paste(custody, face, crop, command | {"match_colour": bool(match_colour)})
+        return PastedImage(self, made, upload.size_wh, upload.format)
 
     @quiet
     def frames(
@@ -468,6 +528,14 @@ class Request:
         finally:
             custody.close_window(window)
             custody.release(region)
+
+    def expose_crop(self, face: Face, wish: dict[str, Any]) -> AbstractContextManager[geometry.Crop]:
+        """What `Face.crop` does."""
+        return geometry.crop(self._open_custody(), face, wish)
+
+    def expose_mask(self, face: Face, wish: dict[str, Any]) -> AbstractContextManager[NDArray[np.float32]]:
+        """What `Face.mask` does."""
+        return geometry.mask(self._open_custody(), face, wish)
 
     @contextmanager
     def expose_product(self, faces: FaceSet, name: str, rows: slice | int) -> Iterator[NDArray[np.float32]]:

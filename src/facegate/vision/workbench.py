@@ -18,7 +18,7 @@ from facegate.policy import MediaLimits
 from facegate.redact.image import redact
 from facegate.video.bench import Videos
 from facegate.video.preload import preload
-from facegate.vision import models, video_detector
+from facegate.vision import models, products, video_detector
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
@@ -129,6 +129,9 @@ class Workbench:
             "encode": self._encode,
             "video.analyze": self._analyze_video,
             "video.redact": self._plan_video,
+            "face.crop": self._crop,
+            "face.mask": self._mask,
+            "face.paste": self._paste,
         }
         try:
             if command["do"] not in steps:
@@ -212,6 +215,17 @@ class Workbench:
         style, shape, margin = command["style"], command["shape"], command["margin"]
         redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
         return {"redacted": len(boxes)}
+
+    def _crop(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.crop(command, regions, self._uploads[command["upload"]].frame, self._arena)
+
+    def _mask(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.mask(command, regions, self._arena)
+
+    def _paste(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        made = products.pasted(command, regions, self._frame(command), self._arena)
+        self._uploads[command["pasted"]] = _Upload(made)
+        return {}
 
     def _pixels(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         rgb = self._frame(command).rgb
