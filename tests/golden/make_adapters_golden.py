@@ -2,9 +2,9 @@
 
     python -m tests.golden.make_adapters_golden --liveportrait crop.py --sadtalker croper.py
 
-It builds an environment of its own (``.venv-adapters``, git-ignored) with controlnet_aux, mediapipe and insightface, and
-takes from them single files: their packages want torch, onnxruntime and models. LivePortrait and SadTalker are no packages:
-the two files are those of their repositories, KwaiVGI/LivePortrait's src/utils/crop.py (at 293cb9e) and
+It builds an environment of its own (``.venv-adapters``, git-ignored) with controlnet_aux, mediapipe and insightface,
+and takes from them single files: their packages want torch, onnxruntime and models. LivePortrait and SadTalker are no
+packages: the two files are those of their repositories, KwaiVGI/LivePortrait's src/utils/crop.py (at 293cb9e) and
 OpenTalker/SadTalker's src/utils/croper.py (at 002631b); only the functions named below are run.
 """
 
@@ -29,7 +29,7 @@ ENVIRONMENT = HERE.parents[1] / ".venv-adapters"
 PACKAGES = ("numpy<2", "protobuf>=4.25,<5", "absl-py", "attrs", "flatbuffers", "matplotlib<3.10", "scikit-image")
 PACKAGES += ("opencv-contrib-python-headless", "sentencepiece", "pillow")
 ALONE = ("mediapipe==0.10.21", "controlnet-aux==0.0.10", "insightface==2.1", "jax", "jaxlib")
-# Width and height of the picture, and by what the points are stretched: a whole face, one at the edges, one that is shrunk.
+# Width and height of the picture, and the stretch of the points: a face inside, one at the edges, one to be shrunk.
 SIZES = ((640, 480, 1), (440, 300, 1), (4100, 4060, 8))
 CUTS = ((512, 2.3, -0.125, True), (256, 1.5, -0.1, False))
 
@@ -86,7 +86,7 @@ def _functions(path: Path, names: dict[str, Any]) -> SimpleNamespace:
     """The functions and methods of a file whose imports are not to be had."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
-            exec(compile(ast.Module([node], []), str(path), "exec"), names)
+            exec(compile(ast.Module([node], []), str(path), "exec"), names)  # noqa: S102 (what this is for)
     return SimpleNamespace(**names)
 
 
@@ -180,7 +180,7 @@ def _liveportrait(path: Path) -> dict[str, Any]:
 
 
 def _sadtalker(path: Path) -> dict[str, Any]:
-    """``box`` (3, 3, 5) int64: for each set of 68 points and each of `SIZES`, what is cut out, xyxy, and of which width.
+    """``box`` (3, 3, 5) int64: for each set of 68 points and each of `SIZES`, what is cut out, xyxy, and of what width.
 
     The width is the picture's after it was shrunk, and the rectangle is in pixels of that.
     """
@@ -190,9 +190,11 @@ def _sadtalker(path: Path) -> dict[str, Any]:
     reference = _functions(path, {"np": np, "Image": Image})
     boxes = []
     for points in _clouds(68):
-        for width, height, times in SIZES:
-            picture = Image.new("RGB", (width, height))
-            (width, height), (x0, y0, x1, y1), quad = reference.align_face(None, picture, points * times, output_size=512)
+        for *size, times in SIZES:
+            picture = Image.new("RGB", size)
+            (width, height), (x0, y0, x1, y1), quad = reference.align_face(
+                None, picture, points * times, output_size=512
+            )
             left, top, right, bottom = (int(each) for each in quad)
             # By slices, as `crop` does it: those are cut at the end of what there is.
             index = np.moveaxis(np.mgrid[:height, :width], 0, -1)[y0:y1, x0:x1][top:bottom, left:right]

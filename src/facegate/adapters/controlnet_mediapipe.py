@@ -1,12 +1,13 @@
 """The face image of ControlNet's MediaPipeFace model: outlines of the mesh and the irises, in fixed colours.
 
-Conventions of CrucibleAI's ControlNetMediaPipeFace as controlnet_aux draws it (mediapipe_face_common.py, Apache-2.0): lines two
-pixels thick, a square of four pixels for each iris, drawn as BGR and then turned round, so the colours here are RGB.
-The connections are mediapipe's FACEMESH_CONTOURS (face_mesh_connections.py, Apache-2.0), written as paths.
+Conventions of CrucibleAI's ControlNetMediaPipeFace as controlnet_aux draws it (mediapipe_face_common.py, Apache-2.0):
+lines two pixels thick, a square of four pixels for each iris, drawn as BGR and then turned round, so the colours here
+are RGB. The connections are mediapipe's FACEMESH_CONTOURS (face_mesh_connections.py, Apache-2.0), written as paths.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,6 @@ from facegate.adapters import raster
 from facegate.adapters.lent import Scratch, canvas_size, empty
 from facegate.errors import AnalysisError, ShapeError
 from facegate.faces import Face
-from facegate.media import Picture, VideoUpload
 from facegate.quiet import quiet
 
 POINTS: Final = 478
@@ -49,21 +49,16 @@ PARTS: Final = (
 )
 PUPILS: Final = ((468, (250, 200, 10)), (473, (10, 200, 250)))
 
-_EDGES: Final = np.array(
-    [pair for paths, _ in PARTS for path in paths for pair in zip(path[:-1], path[1:], strict=True)], np.int64
-)
+_EDGES: Final = np.array([pair for paths, _ in PARTS for path in paths for pair in pairwise(path)], np.int64)
 _COLOURS: Final = np.array([colour for paths, colour in PARTS for path in paths for _ in path[1:]], np.uint8)
 
 
 @quiet
-def face_image(
-    face: Face, upload: Picture | VideoUpload, *, size_wh: tuple[int, int] | None = None, smallest: int = SMALLEST
-) -> NDArray[np.uint8]:
+def face_image(face: Face, *, size_wh: tuple[int, int] | None = None, smallest: int = SMALLEST) -> NDArray[np.uint8]:
     """The control image.
 
     Args:
         face: the subject.
-        upload: in which it was found.
         size_wh: of the image, pixels; the points are scaled to it. The upload's size by default. controlnet_aux draws
             at 512 pixels for the shorter side, and a line stays two pixels thick: draw at the size of the generation.
         smallest: shorter side of the face in the image, pixels, below which nothing is drawn.
@@ -73,17 +68,20 @@ def face_image(
 
     Raises:
         AnalysisError: the face is smaller than `smallest`, where the reference hands out a black image without a word;
-            it is a bystander; or the upload is another one.
+            or it is a bystander.
+        ShapeError: the size is none.
         RequestClosedError: the request is over.
     """
-    width, height = canvas_size(face, upload, size_wh)
+    width, height = canvas_size(face, size_wh)
     canvas = empty(face, (height, width, 3), np.uint8)
     with Scratch() as scratch, face.expose("landmarks") as shown:
         normalized = scratch(shown[:, :2].copy())
-        normalized /= np.array(upload.size_wh, np.float32)
+        normalized /= np.array(face.faces.size_wh, np.float32)
         extent = np.ptp(normalized, axis=0) * (width, height)
         if extent.min() < smallest:
-            raise AnalysisError("The face is too small in an image of this size: ask for a larger one, or less smallest.")
+            raise AnalysisError(
+                "The face is too small in an image of this size: ask for a larger one, or less smallest."
+            )
         draw(canvas, normalized)
     return canvas
 
@@ -93,7 +91,8 @@ def draw(canvas: NDArray[np.uint8], normalized: NDArray[np.float32]) -> None:
 
     Args:
         canvas: (H, W, 3) uint8, zeros.
-        normalized: (478, 2) float32, in mediapipe's order, 0 to 1 over the canvas. Edges to points outside are left out.
+        normalized: (478, 2) float32, in mediapipe's order, 0 to 1 over the canvas. Edges to points
+            outside are left out.
 
     Raises:
         ShapeError: there are other points than 478, whose numbers would mean other places.
@@ -105,7 +104,7 @@ def draw(canvas: NDArray[np.uint8], normalized: NDArray[np.float32]) -> None:
         # In double precision, as the reference multiplies. A point on the last edge belongs to the last pixel.
         exact = scratch(normalized * np.array([width, height], np.float64))
         pixels = scratch(np.minimum(np.floor(exact).astype(np.int64), [width - 1, height - 1]))
-        inside = ((normalized >= 0) & (normalized <= 1)).all(axis=1)
+        inside = np.logical_and.reduce((normalized >= 0) & (normalized <= 1), axis=1)
         drawn = inside[_EDGES].all(axis=1)
         begin, end = scratch(pixels[_EDGES[drawn, 0]]), scratch(pixels[_EDGES[drawn, 1]])
         raster.lines(canvas, begin, end, _COLOURS[drawn])

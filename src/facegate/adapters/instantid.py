@@ -1,7 +1,7 @@
 """InstantID: the image of five key points that its ControlNet takes, and the embedding that its adapter takes.
 
-Conventions of InstantX's `draw_kps` (pipeline_stable_diffusion_xl_instantid.py, Apache-2.0): points in insightface's order,
-limbs from each to the nose, darkened to 0.6, then the points on top; colours in RGB.
+Conventions of InstantX's `draw_kps` (pipeline_stable_diffusion_xl_instantid.py, Apache-2.0): points in insightface's
+order, limbs from each to the nose, darkened to 0.6, then the points on top; colours in RGB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from facegate.adapters import raster
 from facegate.adapters.lent import Scratch, canvas_size, copied, empty
 from facegate.errors import ShapeError
 from facegate.faces import Face
-from facegate.media import Picture, VideoUpload
 from facegate.quiet import quiet
 
 # The person's right eye, left eye, nose, right and left corner of the mouth.
@@ -28,30 +27,28 @@ RADIUS: Final = 10
 
 
 @quiet
-def key_points_image(
-    face: Face, upload: Picture | VideoUpload, *, size_wh: tuple[int, int] | None = None
-) -> NDArray[np.uint8]:
+def key_points_image(face: Face, *, size_wh: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """The control image: pass it to the pipeline as ``image``, through `PIL.Image.fromarray` where it wants that.
 
     Args:
         face: the subject.
-        upload: in which it was found.
-        size_wh: of the image, pixels; the points are scaled to it. The upload's size by default. InstantID's examples
-            resize the photo to sides that are multiples of 64 before they look for the face.
+        size_wh: of the image, pixels; the points are scaled to it. The upload's size by default; InstantID's
+            examples resize the photo to sides that are multiples of 64 before they look for the face.
 
     Returns:
         (height, width, 3) uint8, RGB, writable, of the request: zeros after purge.
 
     Raises:
-        AnalysisError: the face is a bystander, or the upload is another one.
+        AnalysisError: the face is a bystander.
+        ShapeError: the size is none.
         RequestClosedError: the request is over.
     """
-    width, height = canvas_size(face, upload, size_wh)
+    width, height = canvas_size(face, size_wh)
     canvas = empty(face, (height, width, 3), np.uint8)
     with Scratch() as scratch, face.expose("five_points") as shown:
         points = scratch(shown.copy())
         if size_wh is not None:
-            points *= np.divide(size_wh, upload.size_wh, dtype=np.float32)
+            points *= np.divide(size_wh, face.faces.size_wh, dtype=np.float32)
         draw(canvas, points)
     return canvas
 

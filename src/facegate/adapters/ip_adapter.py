@@ -1,7 +1,7 @@
 """IP-Adapter FaceID: the embedding of unit length, and the aligned crop that the plus models look at.
 
-Conventions of tencent-ailab/IP-Adapter's FaceID examples and of diffusers' guide to them (both Apache-2.0): insightface's
-`normed_embedding`, and its `norm_crop` with ``image_size=224``.
+Conventions of tencent-ailab/IP-Adapter's FaceID examples and of diffusers' guide to them (both Apache-2.0):
+insightface's `normed_embedding`, and its `norm_crop` with ``image_size=224``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facegate.adapters.lent import copied, empty
+from facegate.adapters.lent import copied, empty, request_of
 from facegate.errors import ShapeError
 from facegate.faces import Face
 from facegate.quiet import quiet
@@ -75,6 +75,7 @@ def face_image(face: Face, *, size: int = SIZE, order: Literal["bgr", "rgb"] = "
     """
     if order not in {"bgr", "rgb"}:
         raise ShapeError("order must be 'bgr' or 'rgb'.")
+    request_of(face)
     with face.crop("arcface", size=size) as crop:
         made = empty(face, crop.pixels.shape, np.uint8)
         made[...] = crop.pixels[..., ::-1] if order == "bgr" else crop.pixels

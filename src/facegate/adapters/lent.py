@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from facegate.errors import AnalysisError, RequestClosedError, ShapeError
 from facegate.faces import Face
-from facegate.media import Picture, VideoUpload
 
 if TYPE_CHECKING:
     from facegate.request import Request
@@ -94,7 +93,9 @@ class Loan:
             RequestClosedError: one of them is over.
         """
         if self._over:
-            raise RequestClosedError("The block in which this face was lent is over.", request_id=self._request.request_id)
+            raise RequestClosedError(
+                "The block in which this face was lent is over.", request_id=self._request.request_id
+            )
         self._request._open_custody()
 
     def end(self) -> None:
@@ -133,25 +134,21 @@ def copied(face: Face, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]
     return made
 
 
-def canvas_size(face: Face, upload: Picture | VideoUpload, size_wh: tuple[int, int] | None) -> tuple[int, int]:
+def canvas_size(face: Face, size_wh: tuple[int, int] | None) -> tuple[int, int]:
     """Width and height of what is to be drawn.
 
     Args:
-        face: of the upload.
-        upload: the one that was analyzed.
-        size_wh: another size, to which the points are scaled; None is the upload's.
+        face: of the request.
+        size_wh: another size than the upload's, to which the points are scaled; None is the upload's.
 
     Raises:
-        AnalysisError: the upload is another one.
         ShapeError: the size is none.
     """
-    request = request_of(face)
-    if not isinstance(upload, (Picture, VideoUpload)) or not upload.belongs_to(request):
-        raise AnalysisError("The picture or video is not one that this face's request admitted.")
-    if upload.upload_id != face.faces.upload_id:
-        raise AnalysisError("The picture or video is not the one in which this face was found.")
-    width, height = upload.size_wh if size_wh is None else size_wh
+    request_of(face)
+    width, height = face.faces.size_wh if size_wh is None else size_wh
     for side in (width, height):
         if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= _LONGEST_SIDE:
-            raise ShapeError(f"size_wh must be two whole numbers from 1 to {_LONGEST_SIDE}: width and height in pixels.")
+            raise ShapeError(
+                f"size_wh must be two whole numbers from 1 to {_LONGEST_SIDE}: width and height in pixels."
+            )
     return width, height

@@ -1,19 +1,22 @@
 """LivePortrait: where its cropper cuts, from 106 points, and what it must not be given.
 
-Conventions of KwaiVGI/LivePortrait (src/utils/crop.py and src/config/crop_config.py, MIT). The network's own 203 points come
-from LivePortrait's landmark model, which looks at the picture; no other points have that order, so none are given here.
+Conventions of KwaiVGI/LivePortrait (src/utils/crop.py and src/config/crop_config.py, MIT). The network's own 203 points
+come from LivePortrait's landmark model, which looks at the picture; no other points have that order, so none are given
+here.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facegate.adapters.lent import Scratch, empty
+from facegate.adapters.lent import Scratch, empty, request_of
 from facegate.errors import ShapeError
 from facegate.faces import Face
+from facegate.memory.sealed import Sealed
 from facegate.quiet import quiet
 
 SIZE: Final = 512
@@ -31,7 +34,8 @@ _ANCHORS: Final = {
 }
 
 
-class Cut(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Cut(Sealed):
     """Where the crop of a source picture is; every array belongs to the request.
 
     Attributes:
@@ -43,9 +47,6 @@ class Cut(NamedTuple):
     matrix: NDArray[np.float32]
     inverse: NDArray[np.float32]
     points: NDArray[np.float32]
-
-    def __repr__(self) -> str:
-        return "[sealed Cut]"
 
 
 @quiet
@@ -93,6 +94,7 @@ def crop_image(
         AnalysisError: the face is a bystander.
         RequestClosedError: the request is over.
     """
+    request_of(face)
     with Scratch() as scratch:
         with face.expose("points_106") as points, face.expose("five_points") as five:
             there = scratch(crop_matrix(points, size=size, scale=scale, upwards=upwards, turn=turn))

@@ -1,8 +1,8 @@
 """Filled shapes and lines without anti-aliasing, on the pixels on which OpenCV sets them.
 
-Control images are what a network was trained on, so the pixels are to be the same, edges included. The rules (which pixel
-a line takes at a tie, how a thick line ends) were found by comparing with OpenCV 4 and 5; the tests do so again. All
-edges of all shapes of a call are walked at once.
+A network was trained on control images of OpenCV's, so the pixels are to be the same, edges included: which pixel a
+line takes at a tie, how a thick line ends, in whole numbers as OpenCV counts (modules/imgproc/src/drawing.cpp, Apache-2.0).
+The tests compare. All edges of all shapes of a call are walked at once.
 
 Does not match: lines that leave the canvas, which OpenCV clips before it walks them: up to a pixel beside the border.
 """
@@ -87,7 +87,7 @@ def lines(canvas: Canvas, starts: ArrayLike, ends: ArrayLike, colours: ArrayLike
     colour = np.asarray(colours)
     count = len(begin)
     which = np.arange(count)
-    # A rectangle that reaches a pixel to either side, whose corners are in fractions, and a disc of radius 1 at both ends.
+    # A rectangle that reaches a pixel to either side, its corners in fractions, and a disc of radius 1 at both ends.
     step = end - begin
     length = np.hypot(step[:, 0], step[:, 1])
     scale = np.divide(_ONE, length, out=np.zeros(count), where=length > 0)
@@ -165,7 +165,7 @@ def _walk_fractions(begin: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
 def _sides(begin: Whole, end: Whole) -> tuple[Whole, Whole, Whole]:
     """Where the sides of a filled shape, in fractions of a pixel, cross the rows; half a pixel is rounded on.
 
-    The rows are those from the upper end, whose column counts for its row whatever its fraction, to above the lower one.
+    The rows are those from the upper end, whose column counts for its whole row, to above the lower end.
     """
     swap = (end[:, 1] < begin[:, 1])[:, None]
     begin, end = np.where(swap, end, begin), np.where(swap, begin, end)

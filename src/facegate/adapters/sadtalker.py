@@ -1,12 +1,13 @@
 """SadTalker: the 68 points that it starts from, the rectangle that it cuts out, and the points in what it cuts.
 
-Conventions of OpenTalker/SadTalker (src/utils/croper.py and src/utils/preprocess.py, Apache-2.0). SadTalker writes the points
-to a text file beside the picture; here they stay in the request.
+Conventions of OpenTalker/SadTalker (src/utils/croper.py and src/utils/preprocess.py, Apache-2.0). SadTalker writes the
+points to a text file beside the picture; here they stay in the request.
 """
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from facegate.adapters.lent import Scratch, canvas_size, empty
 from facegate.errors import ShapeError
 from facegate.faces import Face
-from facegate.media import Picture, VideoUpload
+from facegate.memory.sealed import Sealed
 from facegate.quiet import quiet
 
 SIZE: Final = 256
@@ -23,7 +24,8 @@ _EYES: Final = (slice(36, 42), slice(42, 48))
 _MOUTH: Final = (48, 54)
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Source(Sealed):
     """What SadTalker's preprocessing finds; every array belongs to the request.
 
     Attributes:
@@ -36,12 +38,9 @@ class Source(NamedTuple):
     box: NDArray[np.int64]
     points_cut: NDArray[np.float32]
 
-    def __repr__(self) -> str:
-        return "[sealed Source]"
-
 
 @quiet
-def source(face: Face, upload: Picture | VideoUpload, *, size: int = SIZE) -> Source:
+def source(face: Face, *, size: int = SIZE) -> Source:
     """What SadTalker's ``preprocess="crop"`` makes of a source picture, but for the picture itself.
 
     It finds the points anew in the square; here they are moved there with it. Its pictures are not resized first: very
@@ -50,14 +49,13 @@ def source(face: Face, upload: Picture | VideoUpload, *, size: int = SIZE) -> So
 
     Args:
         face: the subject.
-        upload: in which it was found.
         size: edge of the square, pixels: 256, or 512.
 
     Raises:
-        AnalysisError: the face is a bystander, or the upload is another one.
+        AnalysisError: the face is a bystander.
         RequestClosedError: the request is over.
     """
-    size_wh = canvas_size(face, upload, None)
+    size_wh = canvas_size(face, None)
     made = Source(empty(face, (68, 2), np.float32), empty(face, (4,), np.int64), empty(face, (68, 2), np.float32))
     with face.expose("points_68") as shown:
         made.points[...] = shown[:, :2]

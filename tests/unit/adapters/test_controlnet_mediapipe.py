@@ -22,7 +22,7 @@ def test_their_points_give_their_image(golden: Golden, name: str) -> None:
 def test_our_points_give_nearly_their_image(golden: Golden, opened: Opened) -> None:
     """Another network's points: the lines lie less than three pixels beside theirs."""
     theirs = golden["annotation|astronaut"].astype(np.uint8)
-    ours = controlnet_mediapipe.face_image(opened.face, opened.upload)
+    ours = controlnet_mediapipe.face_image(opened.face)
     assert ours.shape == theirs.shape
     assert set(map(tuple, ours.reshape(-1, 3))) == set(map(tuple, theirs.reshape(-1, 3))), "the same colours"
     wide = np.lib.stride_tricks.sliding_window_view(np.pad(theirs.any(axis=2), 3), (7, 7)).any(axis=(2, 3))
@@ -30,14 +30,14 @@ def test_our_points_give_nearly_their_image(golden: Golden, opened: Opened) -> N
 
 
 def test_left_and_right_are_the_persons(opened: Opened) -> None:
-    image = controlnet_mediapipe.face_image(opened.face, opened.upload)
+    image = controlnet_mediapipe.face_image(opened.face)
     with opened.face.expose("landmarks") as points:
         x, y = points[468, :2].astype(int)
     assert image[y, x].tolist() == [250, 200, 10], "the right iris, at the left of the picture"
 
 
 def test_another_size_scales_the_points_and_not_the_lines(opened: Opened) -> None:
-    image = controlnet_mediapipe.face_image(opened.face, opened.upload, size_wh=(1024, 768))
+    image = controlnet_mediapipe.face_image(opened.face, size_wh=(1024, 768))
     with opened.face.expose("landmarks") as points:
         expected = np.zeros((768, 1024, 3), np.uint8)
         controlnet_mediapipe.draw(expected, points[:, :2] / np.float32(512))
@@ -47,8 +47,8 @@ def test_another_size_scales_the_points_and_not_the_lines(opened: Opened) -> Non
 
 def test_a_small_face_is_refused_where_the_reference_is_black_without_a_word(opened: Opened) -> None:
     with pytest.raises(AnalysisError, match="too small"):
-        controlnet_mediapipe.face_image(opened.face, opened.upload, size_wh=(256, 256))
-    assert controlnet_mediapipe.face_image(opened.face, opened.upload, size_wh=(256, 256), smallest=0).any()
+        controlnet_mediapipe.face_image(opened.face, size_wh=(256, 256))
+    assert controlnet_mediapipe.face_image(opened.face, size_wh=(256, 256), smallest=0).any()
 
 
 def test_points_outside_leave_their_edges_out() -> None:

@@ -32,7 +32,7 @@ def reference(points: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
 
 
 def test_the_image_of_a_face_is_the_references(opened: Opened) -> None:
-    image = instantid.key_points_image(opened.face, opened.upload)
+    image = instantid.key_points_image(opened.face)
     assert image.shape == (512, 512, 3)
     assert image.dtype == np.uint8
     with opened.face.expose("five_points") as points:
@@ -43,7 +43,7 @@ def test_the_image_of_a_face_is_the_references(opened: Opened) -> None:
 
 @pytest.mark.parametrize("size_wh", [(1024, 1024), (640, 1280)])
 def test_another_size_scales_the_points_and_not_the_strokes(opened: Opened, size_wh: tuple[int, int]) -> None:
-    image = instantid.key_points_image(opened.face, opened.upload, size_wh=size_wh)
+    image = instantid.key_points_image(opened.face, size_wh=size_wh)
     with opened.face.expose("five_points") as points:
         scaled = points * (np.array(size_wh) / opened.upload.size_wh).astype(np.float32)
     assert (image == reference(scaled, size_wh)).all()

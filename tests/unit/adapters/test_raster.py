@@ -28,7 +28,11 @@ def test_thick_lines_are_opencvs_to_the_pixel() -> None:
 
 def test_later_lines_lie_on_top() -> None:
     random = np.random.default_rng(2)
-    begin, end, colours = random.integers(3, 90, (40, 2)), random.integers(3, 90, (40, 2)), random.integers(1, 255, (40, 3))
+    begin, end, colours = (
+        random.integers(3, 90, (40, 2)),
+        random.integers(3, 90, (40, 2)),
+        random.integers(1, 255, (40, 3)),
+    )
     theirs, ours = pair(96)
     for a, b, colour in zip(begin, end, colours, strict=True):
         cv2.line(theirs, a.tolist(), b.tolist(), colour.tolist(), 2)

@@ -32,7 +32,7 @@ def test_what_would_be_misread_is_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_a_faces_source(opened: Opened) -> None:
-    made = sadtalker.source(opened.face, opened.upload)
+    made = sadtalker.source(opened.face)
     with opened.face.expose("points_68") as points:
         assert (made.points == points[:, :2]).all()
     assert tuple(made.box) == sadtalker.crop_box(made.points, opened.upload.size_wh)
