@@ -60,6 +60,16 @@ def test_the_video_example_of_the_readme(tmp_path: Path) -> None:
     assert (tmp_path / "safe.mp4").stat().st_size > 1000
 
 
+def test_the_example_of_the_adapters_page(tmp_path: Path, picture: Path) -> None:
+    done = run(block("docs/adapters.md"), tmp_path, picture.name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "control (1024, 1024, 3) (1024, 1024, 3)",
+        "insightface (5, 2) (106, 2) None",
+        "after False False",
+    ]
+
+
 def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:
     receipt = tmp_path / "receipt.json"
     arguments = ["redact", str(picture), "-o", str(tmp_path / "out.png"), "--receipt", str(receipt)]

@@ -1,8 +1,8 @@
 """Filled shapes and lines without anti-aliasing, on the pixels on which OpenCV sets them.
 
 A network was trained on control images of OpenCV's, so the pixels are to be the same, edges included: which pixel a
-line takes at a tie, how a thick line ends, in whole numbers as OpenCV counts (modules/imgproc/src/drawing.cpp, Apache-2.0).
-The tests compare. All edges of all shapes of a call are walked at once.
+line takes at a tie, how a thick line ends, in whole numbers as OpenCV counts (modules/imgproc/src/drawing.cpp,
+Apache-2.0). The tests compare. All edges of all shapes of a call are walked at once.
 
 Does not match: lines that leave the canvas, which OpenCV clips before it walks them: up to a pixel beside the border.
 """

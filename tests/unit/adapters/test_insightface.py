@@ -1,8 +1,9 @@
 """An object that insightface's consumers cannot tell from its `Face`, as far as they look.
 
 Every use below is one of theirs: of InstantID (infer.py, gradio_demo/app.py), IP-Adapter's FaceID examples and
-diffusers' guide to them, roop (face_analyser.py, and inswapper.py that it calls), ReActor (reactor_swapper.py, reactor_utils.py),
-PuLID (pipeline_flux.py), LivePortrait (face_analysis_diy.py, cropper.py), and insightface's own models and drawing.
+diffusers' guide to them, roop (face_analyser.py, and inswapper.py that it calls), ReActor (reactor_swapper.py,
+reactor_utils.py), PuLID (pipeline_flux.py), LivePortrait (face_analysis_diy.py, cropper.py), and insightface's own
+models and drawing.
 """
 
 from __future__ import annotations
