@@ -18,7 +18,7 @@ from facegate.adapters.bitmap import bitmap
 from facegate.adapters.insightface_face import LentFace
 from facegate.adapters.lent import Loan, Scratch, request_of
 from facegate.arguments import Subject
-from facegate.errors import RequestClosedError
+from facegate.errors import AnalysisError, RequestClosedError
 from facegate.faces import Face, FaceSet
 from facegate.media import ImageUpload
 from facegate.quiet import quiet
@@ -37,10 +37,15 @@ class FaceAnalysis:
         request: open.
         subject: who gets points and an embedding; all others get a box and a score.
 
+    Raises:
+        AnalysisError: it is no request.
+
     Does not protect against: copies that the block makes.
     """
 
     def __init__(self, request: Request, *, subject: Subject = "largest") -> None:
+        if not isinstance(request, Request):
+            raise AnalysisError("FaceAnalysis takes an open request of facegate: it has no models of its own to name.")
         self._request = request
         self._subject = subject
         self._loan: Loan | None = None

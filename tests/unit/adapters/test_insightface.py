@@ -18,7 +18,7 @@ import pytest
 import facegate
 from facegate.adapters import insightface
 from facegate.adapters.insightface_face import LentFace
-from facegate.errors import RequestClosedError, SealedError, ShapeError
+from facegate.errors import AnalysisError, RequestClosedError, SealedError, ShapeError
 from fixtures.collection import two_people
 from fixtures.portraits import portrait
 from tests.unit.adapters.conftest import Golden, Opened
@@ -185,6 +185,17 @@ def test_an_array_is_looked_at_as_bgr_and_without_loss(opened: Opened) -> None:
 def test_what_is_no_bgr_picture_is_refused(opened: Opened, img: object) -> None:
     with insightface.FaceAnalysis(opened.request) as app, pytest.raises(ShapeError, match="img must be"):
         app.get(img)  # type: ignore[arg-type]
+
+
+def test_nobody_is_an_empty_list(gate: facegate.Gate, nobody: bytes, new_id: NewId) -> None:
+    with gate.open_request(new_id(), purpose="generation") as request, insightface.FaceAnalysis(request) as app:
+        assert app.get(np.full((64, 64, 3), 128, np.uint8)) == []
+        assert app.get(request.admit(nobody, "image")) == []
+
+
+def test_it_takes_a_request_where_insightface_takes_a_models_name() -> None:
+    with pytest.raises(AnalysisError, match="takes an open request"):
+        insightface.FaceAnalysis("buffalo_l")  # type: ignore[arg-type]
 
 
 def test_after_the_block_arrays_are_zeros_and_handles_raise(opened: Opened) -> None:
