@@ -13,7 +13,9 @@ import facegate
 from facegate.audit.promises import PROMISES
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
+from fixtures import networks
 from fixtures.collection import two_people
+from fixtures.portraits import portrait
 from tests.clips import clip
 from tests.conftest import encode
 from tests.ledgers import receipts
@@ -68,6 +70,13 @@ def test_the_example_of_the_adapters_page(tmp_path: Path, picture: Path) -> None
         "insightface (5, 2) (106, 2) None",
         "after False False",
     ]
+
+
+def test_the_example_of_the_recognizer_page(tmp_path: Path, picture: Path) -> None:
+    networks.written(tmp_path, networks.recognizer(), "model.onnx")
+    (tmp_path / "other.jpg").write_bytes(encode(portrait("hopper"), "JPEG"))
+    done = run(block("docs/recognizer.md"), tmp_path, picture.name, "other.jpg", "model.onnx")
+    assert (done.returncode, done.stdout) == (0, "identity (512,) (512,)\n"), done.stderr
 
 
 def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:

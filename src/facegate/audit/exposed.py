@@ -31,6 +31,10 @@ _WHOLE: Final = re.compile(r"-?\d+")
 _FEW: Final = 8
 
 
+# Products whose numbers mean nothing one by one.
+_PICTURES: Final = frozenset({"pixels", "crop", "mask"})
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     """One product, masked.
@@ -73,6 +77,7 @@ class Exposed:
         self.kept: list[Kept] = []
         self._restore: list[Callable[[], None]] = []
         opening, product, pixels = Request.open, Request.expose_product, Request.expose_pixels
+        crop, mask = Request.expose_crop, Request.expose_mask
 
         def opened(request: Request) -> None:
             self.opened += 1
@@ -90,10 +95,24 @@ class Exposed:
                 self._take("pixels", shown)
                 yield shown
 
+        @contextmanager
+        def exposed_crop(request: Request, face: Any, wish: Any) -> Iterator[Any]:
+            with crop(request, face, wish) as shown:
+                self._take("crop", shown.pixels)
+                yield shown
+
+        @contextmanager
+        def exposed_mask(request: Request, face: Any, wish: Any) -> Iterator[Any]:
+            with mask(request, face, wish) as shown:
+                self._take("mask", shown)
+                yield shown
+
         for name, original, replacement in (
             ("open", opening, opened),
             ("expose_product", product, exposed_product),
             ("expose_pixels", pixels, exposed_pixels),
+            ("expose_crop", crop, exposed_crop),
+            ("expose_mask", mask, exposed_mask),
         ):
             setattr(Request, name, replacement)
             self._restore.append(lambda name=name, original=original: setattr(Request, name, original))  # type: ignore[misc]
@@ -101,6 +120,8 @@ class Exposed:
     def _take(self, name: str, shown: NDArray[Any]) -> None:
         if name == "confidence" or not shown.size or len(self.kept) >= _MOST_KEPT:
             return
+        if name == "transform":
+            shown = shown[:3]  # 0, 0, 0, 1 is in every text with numbers
         flat = shown.reshape(-1).view(np.uint8)
         pad: NDArray[np.uint8] = np.frombuffer(secrets.token_bytes(flat.size), np.uint8)
         self.kept.append(Kept(name, shown.shape, shown.dtype, np.bitwise_xor(flat, pad), pad))
@@ -171,7 +192,7 @@ class Exposed:
             return ""
         for each in self.kept:
             with each.plain() as plain:
-                test = _is_cut_out if each.name == "pixels" else _is_like
+                test = {"pixels": _is_cut_out, "crop": _is_cut_out, "mask": _is_same_mask}.get(each.name, _is_like)
                 if test(array, plain):
                     return each.name if each.name != "pixels" else "pixels of the picture"
         return ""
@@ -180,7 +201,7 @@ class Exposed:
         tokens = [token for token in _NUMBER.findall(text) if len(re.sub(r"\D", "", token)) >= 4]
         whole = [int(token) for token in _WHOLE.findall(_NUMBER.sub(" . ", text))]
         for each in self.kept:
-            if each.name == "pixels":
+            if each.name in _PICTURES:
                 continue
             with each.plain() as plain:
                 weight = sum(2 if len(token) >= 8 else 1 for token in tokens if _is_number_of(token, plain))
@@ -277,6 +298,15 @@ def _is_cut_out(array: NDArray[Any], plain: NDArray[Any]) -> bool:
         if any(bytearray(line.data.cast("B")).find(needle) >= 0 for line in np.ascontiguousarray(plain)):
             return True
     return False
+
+
+def _is_same_mask(array: NDArray[Any], plain: NDArray[Any]) -> bool:
+    """Whether it is the mask, whatever its type and what it counts to."""
+    if array.shape[:2] != plain.shape or array.size != plain.size:
+        return False
+    other = np.asarray(array, np.float32).reshape(plain.shape)
+    largest = float(other.max())
+    return largest > 0 and bool(np.abs(other / largest - plain).max() < 0.01)
 
 
 def _is_number_of(token: str, plain: NDArray[Any]) -> bool:

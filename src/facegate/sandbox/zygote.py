@@ -150,13 +150,14 @@ def load(wanted: Mapping[str, Any]) -> Loaded:
         PolicyError: what it names is not there, or is not what it says.
     """
     # The heavy imports; the worker reads this module's name only.
-    from facegate.vision.recognize import Recognition  # noqa: PLC0415
+    recognition = None
+    if "recognizer" in wanted:
+        from facegate.vision.recognize import Recognition  # noqa: PLC0415
+
+        with limits.at_most(LOADING_BYTES):
+            recognition = Recognition(wanted["recognizer"])
     from facegate.vision.workbench import Workbench  # noqa: PLC0415
 
-    if "recognizer" not in wanted:
-        return Workbench()
-    with limits.at_most(LOADING_BYTES):
-        recognition = Recognition(wanted["recognizer"])
     return Workbench(recognition=recognition)
 
 

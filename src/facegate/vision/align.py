@@ -73,10 +73,11 @@ def similarities(points: Floats | Doubles, template: Floats | Doubles) -> Double
     """
     if points.ndim != 3 or points.shape[2] != 2 or template.shape not in {points.shape[1:], points.shape}:
         raise ShapeError(f"points must be (N, K, 2) and the template (K, 2), got {points.shape} and {template.shape}.")
-    seen, wanted = points.astype(np.float64), np.broadcast_to(template, points.shape).astype(np.float64)
-    middle, target = seen.mean(axis=1), wanted.mean(axis=1)
+    # Contiguous, so that x and y are the two halves of a complex number.
+    seen, wanted = (np.ascontiguousarray(each, np.float64) for each in (points, template))
+    middle, target = seen.mean(axis=1), wanted.mean(axis=-2)
     p = (seen - middle[:, None]).view(np.complex128)[..., 0]
-    t = (wanted - target[:, None]).view(np.complex128)[..., 0]
+    t = (wanted - target[..., None, :]).view(np.complex128)[..., 0]
     spread = (p.real**2 + p.imag**2).sum(axis=1)
     turn = np.where(spread > 0, (p.conj() * t).sum(axis=1) / np.where(spread > 0, spread, 1), 1)
     made = np.empty((len(points), 2, 3))

@@ -41,6 +41,9 @@ KINDS: dict[str, tuple[tuple[Outline, ...], tuple[Outline, ...]]] = {
 }
 # Bits after the point of OpenCV's coordinates.
 _SHIFT = 4
+# Parts are drawn this many times as fine, up to so many fine pixels on a side, and averaged: OpenCV's own smooth edges
+# reach a pixel too far. Of what is larger, a pixel is nothing.
+_FINER, _FINEST_SIDE = 4, 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,18 @@ def _drawn(
     if left >= right or top >= bottom:
         return Patch(0, 0, np.empty((0, 0), np.uint8))
     # What is beyond the picture counts when the edge is made soft, so it is drawn too.
-    pad = soft
-    values = np.zeros((bottom - top + 2 * pad, right - left + 2 * pad), np.uint8)
-    moved = np.rint((points - [left - pad, top - pad]) * (1 << _SHIFT)).astype(np.int32)
+    height, width = bottom - top + 2 * soft, right - left + 2 * soft
+    finer = max(1, min(_FINER, _FINEST_SIDE // max(height, width)))
+    values = np.zeros((height * finer, width * finer), np.uint8)
+    # The centre of a pixel is the middle of its fine ones.
+    moved = (points - [left - soft, top - soft] + 0.5) * finer - 0.5
+    fixed = np.rint(moved * (1 << _SHIFT)).astype(np.int32)
     for outlines, value in ((filled, 255), (taken, 0)):
         for outline in outlines:
-            cv2.fillPoly(values, [moved[list(outline)]], value, cv2.LINE_AA, _SHIFT)
-    return Patch(top, left, soften(values, soft)[pad : pad + bottom - top, pad : pad + right - left])
+            cv2.fillPoly(values, [fixed[list(outline)]], value, cv2.LINE_8, _SHIFT)
+    if finer > 1:
+        values = np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    return Patch(top, left, soften(values, soft)[soft : soft + bottom - top, soft : soft + right - left])
 
 
 def soften(values: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

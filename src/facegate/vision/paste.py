@@ -47,21 +47,43 @@ def square(matrix: NDArray[np.float64], size: int, size_hw: tuple[int, int], wid
     return Patch(top, left, _warped(inside, matrix, (left, top, right, bottom), beyond=cv2.BORDER_CONSTANT))
 
 
-def paste(
-    rgb: Pixels, crop: Pixels, matrix: NDArray[np.float64], patch: Patch, edge: int, *, match_colour: bool
-) -> None:
+def reached(patch: Patch, matrix: NDArray[np.float64], size: int, size_hw: tuple[int, int], width: int) -> Patch:
+    """A mask without what the crop does not have, with a soft edge there.
+
+    Args:
+        patch: the mask.
+        matrix: (2, 3), from the picture to the crop.
+        size: edge of the crop, pixels.
+        size_hw: height and width of the picture.
+        width: of the soft edge, pixels of the picture.
+    """
+    y1, x1 = patch.top + patch.values.shape[0] - 1, patch.left + patch.values.shape[1] - 1
+    x0, y0 = patch.left, patch.top
+    corners = np.array([[x0, y0, 1], [x1, y0, 1], [x1, y1, 1], [x0, y1, 1]]) @ matrix.T
+    if corners.min() >= 1 and corners.max() <= size - 2:
+        return patch
+    whole = square(matrix, size, size_hw, width)
+    into = np.zeros_like(patch.values)
+    top, left = max(whole.top, y0), max(whole.left, x0)
+    bottom = min(whole.top + whole.values.shape[0], y1 + 1)
+    right = min(whole.left + whole.values.shape[1], x1 + 1)
+    if top < bottom and left < right:
+        part = whole.values[top - whole.top : bottom - whole.top, left - whole.left : right - whole.left]
+        of_mask = patch.values[top - y0 : bottom - y0, left - x0 : right - x0]
+        into[top - y0 : bottom - y0, left - x0 : right - x0] = cv2.multiply(of_mask, part, scale=1 / 255)
+    return Patch(patch.top, patch.left, into)
+
+
+def paste(rgb: Pixels, crop: Pixels, matrix: NDArray[np.float64], patch: Patch, *, match_colour: bool) -> None:
     """Blend a crop into a picture, in place.
 
     Args:
         rgb: (H, W, 3) uint8, RGB, writable.
         crop: (S, S, 3) uint8, RGB.
         matrix: (2, 3) float64, from the picture to the crop.
-        patch: the mask; what of it the crop does not reach is left as it is, with a soft edge of its own.
-        edge: width of that edge, pixels of the picture.
+        patch: the mask, from `square` or `reached`: nothing that the crop does not have.
         match_colour: give the crop the mean and the spread that the picture has under the mask.
     """
-    size = len(crop)
-    patch = _within(patch, matrix, size, rgb.shape[:2], edge)
     height, width = patch.values.shape
     if not patch.values.any():
         return
@@ -109,25 +131,6 @@ def _around(matrix: NDArray[np.float64], size: int, size_hw: tuple[int, int]) ->
     left, top = (int(value) for value in np.maximum(np.floor(corners.min(axis=0)), 0))
     right, bottom = (int(value) for value in np.minimum(np.ceil(corners.max(axis=0)) + 1, size_hw[::-1]))
     return left, top, right, bottom
-
-
-def _within(patch: Patch, matrix: NDArray[np.float64], size: int, size_hw: tuple[int, ...], edge: int) -> Patch:
-    """The mask, without what the crop does not reach."""
-    height, width = patch.values.shape
-    x0, y0, x1, y1 = patch.left, patch.top, patch.left + width - 1, patch.top + height - 1
-    corners = np.array([[x0, y0, 1], [x1, y0, 1], [x1, y1, 1], [x0, y1, 1]]) @ matrix.T
-    if corners.min() >= 1 and corners.max() <= size - 2:
-        return patch
-    reached = square(matrix, size, (size_hw[0], size_hw[1]), edge)
-    into = np.zeros_like(patch.values)
-    top, left = max(reached.top, y0), max(reached.left, x0)
-    bottom = min(reached.top + reached.values.shape[0], y1 + 1)
-    right = min(reached.left + reached.values.shape[1], x1 + 1)
-    if top < bottom and left < right:
-        part = reached.values[top - reached.top : bottom - reached.top, left - reached.left : right - reached.left]
-        of_mask = patch.values[top - y0 : bottom - y0, left - x0 : right - x0]
-        into[top - y0 : bottom - y0, left - x0 : right - x0] = cv2.multiply(of_mask, part, scale=1 / 255)
-    return Patch(patch.top, patch.left, into)
 
 
 def _warped(

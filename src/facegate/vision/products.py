@@ -15,7 +15,7 @@ from facegate.memory.arena import slot
 from facegate.sizes import CROP_HEADER
 from facegate.vision import align, facemasks
 from facegate.vision.frame import Frame
-from facegate.vision.paste import paste, square
+from facegate.vision.paste import paste, reached, square
 
 
 def crop(command: dict[str, Any], regions: Sequence[memoryview], frame: Frame, arena: memoryview) -> dict[str, Any]:
@@ -70,8 +70,9 @@ def pasted(command: dict[str, Any], regions: Sequence[memoryview], onto: Frame, 
     if command["mask"] == "crop":
         patch = square(matrix, size, size_hw, edge)
     else:
-        (patch,) = facemasks.masks(landmarks, command["mask"], size_hw, command["feather"])
-    paste(rgb, pixels, matrix, patch, edge, match_colour=command["match_colour"])
+        (drawn,) = facemasks.masks(landmarks, command["mask"], size_hw, command["feather"])
+        patch = reached(drawn, matrix, size, size_hw, edge)
+    paste(rgb, pixels, matrix, patch, match_colour=command["match_colour"])
     return Frame(rgb, onto.alpha, onto.icc_profile, onto.format)
 
 

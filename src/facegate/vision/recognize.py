@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facegate.codes import Refusal
 from facegate.errors import PolicyError
 from facegate.memory.arena import IDENTITY
-from facegate.vision import recognize_align as align
+from facegate.vision import align
 from facegate.vision.recognize_file import Description, contents, described
 from facegate.vision.recognize_run import RUNNERS, tried
 from facegate.vision.roi import Floats
@@ -43,7 +43,7 @@ class Recognition:
         self.threshold: float | None = entry["threshold"]
         self._mean, self._std = np.float32(entry["mean"]), np.float32(entry["std"])
         self._turned: bool = entry["colour"] == "bgr"
-        self._template = align.template(self.size)
+        self._template = align.arcface_template(self.size)
         # The middle of the mouth is all that a detector knows of it.
         self._four = np.concatenate([self._template[:3], self._template[3:].mean(axis=0, keepdims=True)])
         data = contents(entry["path"], self.sha256)
@@ -68,7 +68,7 @@ class Recognition:
         Raises:
             Refusal: the network gave what is no number.
         """
-        return self._embed(rgb, align.similarity(five_points, self._template))
+        return self._embed(rgb, five_points, self._template)
 
     def of_candidate(self, rgb: NDArray[np.uint8], keypoints: Floats) -> Floats:
         """The embedding of a face that is compared with another; whoever asks overwrites it.
@@ -85,16 +85,16 @@ class Recognition:
         Raises:
             Refusal: the network gave what is no number.
         """
-        numbers = self._embed(rgb, align.similarity(keypoints[:4], self._four))
+        numbers = self._embed(rgb, keypoints[:4], self._four)
         numbers /= _length(numbers)
         return numbers
 
     def forget(self) -> None:
-        """Look at a black picture, so that the network's working memory holds nobody's face."""
+        """Look at a black picture, so that the network's working memory, and the stack below, hold nobody's face."""
         self._run(np.zeros((1, _CHANNELS, self.size, self.size), np.float32)).fill(0)
 
-    def _embed(self, rgb: NDArray[np.uint8], to_crop: Floats) -> Floats:
-        picture = align.crop(rgb, to_crop, self.size)
+    def _embed(self, rgb: NDArray[np.uint8], points: Floats, template: align.Doubles) -> Floats:
+        (picture,) = align.crops(rgb, align.similarities(points[None], template), self.size)
         planes = np.empty((1, _CHANNELS, self.size, self.size), np.float32)
         planes[0] = picture.transpose(2, 0, 1)[:: -1 if self._turned else 1]
         planes -= self._mean

@@ -107,14 +107,12 @@ def _taken(numbers: NDArray[Any]) -> Floats:
 
 
 def _no(library: str) -> str:
-    return f"Policy.recognizer: the file is no ONNX network that {library} can run."
+    return f"Policy.recognizer: the file is no ONNX network that {library} can run in the memory that it is allowed."
 
 
 def _or_no(library: str, step: Callable[[], T]) -> T:
     """What the step gives; a library's error, whose text is its own and may be long, becomes one sentence."""
     try:
         return step()
-    except MemoryError:
-        raise PolicyError("Policy.recognizer: the network needs more memory than the zygote allows it.") from None
     except Exception:  # noqa: BLE001 (ONNX Runtime's errors have no base of their own)
         raise PolicyError(_no(library)) from None

@@ -16,7 +16,7 @@ from facegate.memory.arena import IDENTITY
 from facegate.vision.detect import Detections
 from facegate.vision.recognize import Recognition
 
-# A network of this kind takes 10 to 300 ms a face: a crowd would outlast the longest time of a command.
+# Each candidate takes a run of the network: with a large one, a crowd would outlast the longest time of a command.
 MOST_CANDIDATES: Final = 64
 
 
@@ -45,19 +45,22 @@ def select_alike(
     if len(faces.boxes) > MOST_CANDIDATES:
         raise Refusal("reference.crowd")
     vectors = np.zeros((1 + len(faces.boxes), IDENTITY), np.float32)
+    # Not by a product of matrices: its library may copy what it is given to buffers of its own.
+    products = np.zeros_like(vectors[1:])
     cosines = np.full(1 + len(faces.boxes), -np.inf, np.float32)
     try:
         _embed_into(vectors[:1], recognition, photo, person)
         _embed_into(vectors[1:], recognition, rgb, faces)
         # The first place stands for nobody: it is beaten by whoever reaches the threshold.
-        np.matmul(vectors[1:], vectors[0], out=cosines[1:])
+        np.multiply(vectors[1:], vectors[0], out=products)
+        products.sum(axis=1, out=cosines[1:])
         best = int(np.argmax(cosines))
         if recognition.threshold is None or not cosines[best] >= recognition.threshold:
             raise Refusal("reference.unlike")
         return best - 1
     finally:
-        vectors.fill(0)
-        cosines.fill(0)
+        for each in (vectors, products, cosines):
+            each.fill(0)
         recognition.forget()
 
 

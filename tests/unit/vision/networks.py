@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import SimilarityTransform
+
+from facegate.recognizer import Recognizer
+from fixtures import networks
 
 Floats = NDArray[np.float32]
 
@@ -12,6 +19,15 @@ Floats = NDArray[np.float32]
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float64
 )
+
+# The five points of a face in a picture of 500 x 400 that shows none.
+POINTS = np.array([[210, 150], [290, 160], [245, 200], [215, 240], [280, 248]], np.float32)
+
+
+def entry(folder: Path, data: bytes, **options: Any) -> dict[str, Any]:
+    """What a policy would say of this model."""
+    path = networks.written(folder, data)
+    return Recognizer(path, hashlib.sha256(data).hexdigest(), **options).as_dict()
 
 
 def to_crop(points: Floats, size: int = 112) -> NDArray[np.float64]:
