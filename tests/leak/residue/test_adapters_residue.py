@@ -24,7 +24,7 @@ def found(markers: Markers) -> set[str]:
     return {hit.kind for hit in worker.hits}
 
 
-def adapted(request: facegate.Request, face: facegate.Face) -> list[object]:
+def adapted(face: facegate.Face) -> list[object]:
     """Everything that there is, kept."""
     kept: list[object] = [
         instantid.key_points_image(face, size_wh=(640, 640)),
@@ -61,7 +61,7 @@ def test_nothing_of_a_face_is_left_in_the_worker(tmp_path: Path) -> None:
                 given = dict(zip(PRODUCTS, (landmarks, points_68, points_106, identity), strict=True))
                 markers = Markers.of(windows=8, **given)
             with markers:
-                kept = adapted(request, face)
+                kept = adapted(face)
                 assert "identity" in found(markers), "or the scan would show nothing"
                 request.finish(np.zeros((4, 4, 3), np.uint8))
                 assert kept
