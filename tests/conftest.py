@@ -18,15 +18,12 @@ import facegate
 from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
-# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; the
-# files of all others are shared out beside them.
-_OF_THE_HOST = tuple(
-    f"tests/{each}"
-    for each in (
-        *("deploy/", "fault/", "leak/", "sandbox/", "unit/audit/"),
-        *("unit/test_pytest_plugin.py", "unit/test_cli.py", "unit/commands/"),
-    )
-)
+# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; those
+# that start many confined children take turns on the other, and the files of all others are shared out beside them.
+_IN_TURNS = {
+    "host": ("deploy/", "fault/", "leak/", "unit/audit/", "unit/test_pytest_plugin.py"),
+    "children": ("sandbox/", "unit/test_cli.py", "unit/commands/"),
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -36,7 +33,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class Turns(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "host" if nodeid.startswith(_OF_THE_HOST) else nodeid.partition("::")[0]
+            path = nodeid.partition("::")[0]
+            names = (name for name, parts in _IN_TURNS.items() if path.startswith(tuple(f"tests/{p}" for p in parts)))
+            return next(names, path)
 
     return Turns(config, log)
 

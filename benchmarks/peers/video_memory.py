@@ -1,6 +1,6 @@
 """Whether peak memory grows with a video's length: facegate's profiles and the pure transcode on 10 s and on 60 s.
 
-``python -m benchmarks.peers.video_memory [--rounds 1] [--frames SHORT LONG] [--out FOLDER]``
+``python -m benchmarks.peers.video_memory [--rounds 1] [--frames SHORT LONG] [--only NAME]... [--out FOLDER]``
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from rich.table import Table
 
 from benchmarks.peers.video import cut
 from benchmarks.peers.video_report import CEILING
-from benchmarks.peers.video_rows import rows
+from benchmarks.peers.video_rows import Row, rows
 from benchmarks.peers.video_run import run
 from benchmarks.suite import host
 from fixtures.clips import clip
 
 
-def measure(lengths: Sequence[int], rounds: int, folder: Path) -> list[dict[str, Any]]:
+def measure(chosen: Sequence[Row], lengths: Sequence[int], rounds: int, folder: Path) -> list[dict[str, Any]]:
     """Peak of every row at both lengths, MB, median of rounds in which the rows take turns."""
-    chosen = [row for row in rows() if row.environment is None]
     whole = clip("bench_60s")
     peaks: dict[str, dict[int, list[float]]] = {row.name: {} for row in chosen}
     for number in range(rounds):
@@ -60,11 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.video_memory", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--frames", type=int, nargs=2, default=(300, 1800), metavar=("SHORT", "LONG"))
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="rows besides the ceiling")
     parser.add_argument("--out", type=Path, default=Path("bench-out"), metavar="FOLDER")
     options = parser.parse_args(arguments)
+    mine = [row for row in rows() if row.environment is None]
+    chosen = [row for row in mine if row.name == CEILING or not options.only or row.name in options.only]
     known = host.facts()
     with tempfile.TemporaryDirectory() as scratch:
-        found = measure(options.frames, options.rounds, Path(scratch))
+        found = measure(chosen, options.frames, options.rounds, Path(scratch))
     options.out.mkdir(parents=True, exist_ok=True)
     report = {"host": known, "frames": list(options.frames), "rows": found}
     (options.out / "video-memory.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

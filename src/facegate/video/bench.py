@@ -15,11 +15,13 @@ from facegate.policy import VideoLimits
 from facegate.redact.profiles import PROFILES
 from facegate.video.codecs import OutputSettings
 from facegate.video.covering import Redaction
+from facegate.video.frames_job import FramesJob
 from facegate.video.given import Given
 from facegate.video.info import VideoInfo
-from facegate.video.job import FramesJob, RedactJob, fill, no_memory
+from facegate.video.job import RedactJob
 from facegate.video.sink import VideoSink
 from facegate.video.source import VideoSource
+from facegate.video.stages import fill, no_memory
 from facegate.video.threads import Threads
 from facegate.vision.boxes import Floats
 from facegate.vision.follow import Follower, Kept

@@ -125,7 +125,7 @@ class VideoSink:
             return
         self._done = True
         try:
-            # One by one: what an encoder still holds may take a minute, and each packet that is written says that it lives.
+            # One by one: this may take a minute, and each packet that is written says that the encoder lives.
             for packet in self._video.codec_context.encode_lazy(None):
                 packet.stream = self._video
                 self._write([packet])

@@ -39,14 +39,10 @@ class Kept:
     Attributes:
         seconds: time of that frame. On frames before it the subject is covered.
         box: (4,) float32, xyxy, pixels of the coded frame.
-        keypoints: (6, 2) float32, or None; not used.
-        embedding: (1404,) float32, or None; not used.
     """
 
     seconds: float
     box: NDArray[np.float32]
-    keypoints: NDArray[np.float32] | None = None
-    embedding: NDArray[np.float32] | None = None
 
 
 class Keeper:

@@ -13,9 +13,10 @@ import pytest
 
 from facegate.codes import Refusal
 from facegate.redact import planes
-from facegate.video import covering, job
+from facegate.video import covering, stages
 from facegate.video.covering import Cover, Redacted, Redaction
-from facegate.video.job import FramesJob, RedactJob
+from facegate.video.frames_job import FramesJob
+from facegate.video.job import RedactJob
 from facegate.video.outgoing import CAPACITY, Outgoing
 from facegate.vision.follow import Covered
 
@@ -284,7 +285,7 @@ def test_frames_are_turned_upright(rotation: int) -> None:
     rgb[:8, :8] = 255  # what is at the top left when the frame is as it is coded
     shape = (WIDTH, HEIGHT, 3) if rotation % 180 else (HEIGHT, WIDTH, 3)
     into = np.zeros(shape, np.uint8)
-    job.fill(into, av.VideoFrame.from_ndarray(rgb, format="rgb24"), rotation // 90)
+    stages.fill(into, av.VideoFrame.from_ndarray(rgb, format="rgb24"), rotation // 90)
     corners = {"00": into[:8, :8], "01": into[:8, -8:], "11": into[-8:, -8:], "10": into[-8:, :8]}
     bright = [name for name, corner in corners.items() if corner.min() == 255]
     assert bright == [{0: "00", 90: "01", 180: "11", 270: "10"}[rotation]]
