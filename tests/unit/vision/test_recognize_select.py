@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from facegate.codes import Refusal
+from facegate.vision import recognize_select
 from facegate.vision.detect import Detections
 from facegate.vision.recognize import Recognition
 from facegate.vision.recognize_select import MOST_CANDIDATES, select_alike
@@ -72,3 +74,25 @@ def test_nobody_is_chosen_below_the_threshold(tmp_path: Path, picture: np.ndarra
     with pytest.raises(Refusal, match=r"reference\.crowd"):
         select_alike(watched, picture, detections(POINTS), picture, detections(*[other] * (MOST_CANDIDATES + 1)))
     assert watched.asked == 3, "a crowd is not embedded"
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 1.0])
+def test_the_table_of_vectors_is_overwritten(
+    tmp_path: Path, picture: np.ndarray, monkeypatch: pytest.MonkeyPatch, threshold: float
+) -> None:
+    """Not only the vectors that went into it; whether somebody was chosen or nobody."""
+    tables: list[np.ndarray] = []
+    fill = recognize_select._embed_into
+
+    def kept(rows: np.ndarray, *arguments: Any) -> None:
+        fill(rows, *arguments)
+        assert rows.any()
+        tables.append(rows)
+
+    monkeypatch.setattr(recognize_select, "_embed_into", kept)
+    other = detections(POINTS + np.float32([-140, -90]))
+    recognition = Recognition(entry(tmp_path, GOOD, threshold=threshold))
+    with contextlib.suppress(Refusal):
+        assert select_alike(recognition, picture, detections(POINTS), picture, other) == 0
+    assert len(tables) == 2
+    assert not any(table.any() for table in tables)
