@@ -52,6 +52,16 @@ def test_the_example_of_geometry(tmp_path: Path, picture: Path) -> None:
     assert (tmp_path / "pasted.png").stat().st_size > 1000
 
 
+def test_the_example_of_the_adapters_page(tmp_path: Path, picture: Path) -> None:
+    done = run(block("docs/adapters.md"), tmp_path, picture.name)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "control (1024, 1024, 3) (1024, 1024, 3)",
+        "insightface (5, 2) (106, 2) None",
+        "after False False",
+    ]
+
+
 def test_the_example_of_the_recognizer_page(tmp_path: Path, picture: Path) -> None:
     networks.written(tmp_path, networks.recognizer(), "model.onnx")
     (tmp_path / "other.jpg").write_bytes(encode(portrait("hopper"), "JPEG"))
