@@ -17,6 +17,24 @@ from typing import Any
 import facegate
 
 HERE = Path(__file__).parent
+# What functions of the API return, or take, and what nobody makes by hand.
+RESULTS = (
+    "facegate.receipt.verify.Verified",
+    "facegate.receipt.statement.Closed",
+    "facegate.receipt.statement.PurgeReport",
+    "facegate.protections.Protection",
+    "facegate.receipt.ledger.verify.VerifiedLedger",
+    "facegate.receipt.ledger.chain.Torn",
+    "facegate.receipt.ledger.sink.Sink",
+    "facegate.audit.channels.Channel",
+    "facegate.audit.watchers.base.Observation",
+    "facegate.audit.promises.Judged",
+    "facegate.audit.evidence.Evidence",
+    "facegate.audit.residue.report.ResidueReport",
+    "facegate.audit.residue.report.Scanned",
+    "facegate.audit.residue.report.Hit",
+    "facegate.audit.residue.report.Unread",
+)
 project = "facegate"
 html_title = "facegate"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
@@ -30,9 +48,20 @@ myst_heading_anchors = 3
 nitpicky = True
 # What belongs to others is not looked up: the build asks no server.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(collections|contextlib|datetime|io|np|numpy|os|pathlib|PIL|types|typing|torch|diffusers|starlette)\..*"),
-    (r"py:.*", r"(bool|bytes|bytearray|dict|float|int|list|object|str|tuple|type|None|Any|Path|Self|Callable|optional)"),
+    (
+        r"py:.*",
+        r"(collections|contextlib|cryptography|datetime|io|np|numpy|os|pathlib|PIL|types|typing|torch|diffusers|starlette)\..*",
+    ),
+    (
+        r"py:.*",
+        r"(bool|bytes|bytearray|dict|float|int|list|object|str|tuple|type|None|Any|Path|Self|Callable|optional)",
+    ),
     (r"py:.*", r"(array|NDArray|BaseException|Exception|ValueError|TypeError|OSError|TimeoutError|ExceptionGroup)"),
+    # Names for unions in annotations, and what is nobody's to make or to hold.
+    (
+        r"py:.*",
+        r"(facegate\.[\w.]+\.)?(Phase|Picture|Profile|Shape|Source|Style|To|T|VideoFacts|Custody|Workload|Promise|Seen)|videos\.Told",
+    ),
 ]
 # A word in single backticks is code: what it names is in the text or in Python, not always on a page.
 default_role = "code"
@@ -43,6 +72,7 @@ autodoc_class_signature = "separated"
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 napoleon_custom_sections = [("Does not protect against", "notes_style")]
 suppress_warnings: list[str] = []
 
@@ -58,15 +88,24 @@ def modules() -> Iterator[tuple[str, str]]:
         for each in sorted(each.name for each in pkgutil.iter_modules(found.__path__) if not each.name.startswith("_")):
             yield f"{package}.{each}", f"{package}.{each}"
     yield "facegate.audit.exercise", "facegate.audit.exercise"
-    yield "facegate.pytest_plugin", "facegate.pytest_plugin"
 
 
 def write_reference(_: Any) -> None:
-    """One page for the names of `facegate` itself, one for each other module; nothing of it is kept in the repository."""
+    """One page for the names of `facegate` itself, one for each other module; none of it is committed."""
     folder = HERE / "api"
     folder.mkdir(exist_ok=True)
-    pages = {"facegate": _page("facegate", "".join(f"\n.. autoclass:: facegate.{each}\n   :members:\n" if isinstance(
-        getattr(facegate, each), type) else f"\n.. autofunction:: facegate.{each}\n" for each in facegate.__all__))}
+    pages = {
+        "facegate": _page(
+            "facegate",
+            "".join(
+                f"\n.. autoclass:: facegate.{each}\n   :members:\n"
+                if isinstance(getattr(facegate, each), type)
+                else f"\n.. autofunction:: facegate.{each}\n"
+                for each in facegate.__all__
+            ),
+        )
+    }
+    pages["results"] = _page("Results", "".join(f"\n.. autoclass:: {each}\n   :members:\n" for each in RESULTS))
     for name, heading in modules():
         pages[name] = _page(heading, f"\n.. automodule:: {name}\n   :members:\n   :show-inheritance:\n")
     for old in folder.glob("*.rst"):
@@ -91,7 +130,7 @@ def add_contents(_: Any, page: str, source: list[str]) -> None:
         links = re.findall(r"^- \[[^\]]*\]\(([\w/-]+)\.md\)", body, re.MULTILINE)
         if links:
             trees.append(_tree(heading, links))
-    trees.append(_tree("Reference", ["api/facegate", *(f"api/{name}" for name, _ in modules())]))
+    trees.append(_tree("Reference", ["api/facegate", "api/results", *(f"api/{name}" for name, _ in modules())]))
     source[0] += "\n" + "\n".join(trees)
 
 

@@ -55,6 +55,7 @@ def leak(data: bytes) -> None:
 
     serve(data, look)
     KEPT["socket"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    KEPT["socket"].bind(("127.0.0.1", 0))
 
 
 def verdicts(found: Exercise) -> dict[str, str]:
