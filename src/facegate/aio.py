@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from facegate.faces import FaceSet
+    from facegate.faces import Face, FaceSet
     from facegate.frames import Frames
     from facegate.incoming import Source
-    from facegate.media import ImageUpload, Output, Picture, RedactedImage, RedactedVideo, VideoUpload
+    from facegate.media import ImageUpload, Output, PastedImage, Picture, RedactedImage, RedactedVideo, VideoUpload
     from facegate.receipt import Receipt
     from facegate.request import Request
 
@@ -91,6 +91,11 @@ class AsyncRequest:
         """As `Request.redact`."""
         redact: Callable[..., RedactedImage | RedactedVideo] = self._request.redact
         return await self._run(redact, upload, **options)
+
+    @quiet_async
+    async def paste(self, face: Face, pixels: NDArray[np.uint8], **options: Any) -> PastedImage:
+        """As `Request.paste`."""
+        return await self._run(self._request.paste, face, pixels, **options)
 
     @quiet_async
     async def finish(self, pixels: NDArray[np.uint8] | Picture | RedactedVideo, **options: Any) -> Output:

@@ -86,6 +86,16 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "output.container": (OutputError, "The output's container must be mp4, mov, mkv, webm, avi, gif or webp."),
     "output.codec": (OutputError, "The output's codec is unknown, or its container or picture size cannot have it."),
     "output.preset": (OutputError, "The output's preset must be one of x264's, from ultrafast to veryslow."),
+    "recognizer.output": (AnalysisError, "The recognizer gave something that is no number for this face."),
+    "reference.nobody": (AnalysisError, "The reference shows no face."),
+    "reference.unlike": (
+        AnalysisError,
+        "No face of the upload is the reference's: none is as like as the recognizer's threshold asks.",
+    ),
+    "reference.crowd": (
+        LimitExceededError,
+        "The upload shows more faces than a reference is compared with, which are 64.",
+    ),
 }
 
 

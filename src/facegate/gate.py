@@ -48,6 +48,7 @@ class Gate:
     Raises:
         ProtectionError: this host lacks a protection that the policy insists on.
         LockLimitError: so little memory may be locked that geometry could be swapped out.
+        PolicyError: the policy's recognizer is not there, another file than it names, or no network of that kind.
         SandboxSetupError: the zygote did not start with every protection.
 
     Does not protect against: root on the host, other code in the worker that copies what it is shown.
@@ -128,7 +129,7 @@ class Gate:
                 raise RequestReusedError("The request ID was used before.", request_id=request_id)
             self._used.add(request_id)
         policy = self.policy
-        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life))
+        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life), policy.recognizer)
 
     @property
     def closed(self) -> bool:

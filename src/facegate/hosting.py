@@ -85,6 +85,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
 
     Raises:
         LockLimitError: the policy insists on more locked memory than the limit allows.
+        PolicyError: what the policy would have loaded is not there, or is not what it says.
         ProtectionError: the host reaches less than the policy insists on.
         SandboxSetupError: the zygote did not start.
     """
@@ -99,13 +100,15 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            return SparePool(policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy))
+            return SparePool(
+                policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy), wanted=policy.wanted()
+            )
         except ProtectionError:
             if policy.level != "inline":
                 raise
     from facegate.inline import InlinePool  # noqa: PLC0415
 
-    pool = InlinePool()
+    pool = InlinePool(policy.wanted())
     accept(pool.facts())
     return pool
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegate.codes import Refusal, to_error
@@ -18,6 +18,7 @@ from facegate.hosting import Facts
 from facegate.memory.arena import ARENA_BYTES
 from facegate.memory.regions import LINUX, new_region
 from facegate.protections import Protection
+from facegate.vision.recognize import Recognition
 from facegate.vision.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -34,13 +35,24 @@ class InlinePool:
     command that hangs cannot be ended.
     """
 
-    def __init__(self) -> None:
-        self._bench = Workbench()
+    def __init__(self, wanted: Mapping[str, Any] | None = None) -> None:
+        """Load.
+
+        Args:
+            wanted: `facegate.policy.Policy.wanted`.
+
+        Raises:
+            PolicyError: what it names is not there, or is not what it says.
+        """
+        entry = (wanted or {}).get("recognizer")
+        self._bench = Workbench(recognition=None if entry is None else Recognition(entry))
         self._turn = threading.Lock()
 
     def take(self) -> InlineServer:
         """A server for one request."""
-        return InlineServer(Workbench(self._bench.detector, self._bench.landmarker), self._turn)
+        return InlineServer(
+            Workbench(self._bench.detector, self._bench.landmarker, self._bench.recognition), self._turn
+        )
 
     def facts(self) -> Facts:
         """What there is of protection: that of the arena, on Linux."""

@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from facegate.errors import PolicyError
 from facegate.protections import LEVELS, TABLE, Level
+from facegate.recognizer import Recognizer
 from facegate.showable import is_showable
 
 MIB = 1 << 20
@@ -92,6 +93,7 @@ class Policy:
             on the receipt, and the level on the receipt is the one that is reached without them.
         on_residual: what to do when purge could not show that everything is gone: ``"raise"`` `PurgeError`, or only
             ``"record"`` it on the receipt.
+        recognizer: a network of yours that makes identity embeddings of the subject; None, the default, makes none.
     """
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
@@ -105,6 +107,7 @@ class Policy:
     ceiling: Level = "sealed"
     waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
     on_residual: Literal["raise", "record"] = "raise"
+    recognizer: Recognizer | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", frozenset(self.purposes))
@@ -118,6 +121,8 @@ class Policy:
         )
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
+        if self.recognizer is not None and not isinstance(self.recognizer, Recognizer):
+            raise PolicyError("Policy.recognizer must be a facegate.Recognizer or None.")
         self._check_level()
 
     def _check_level(self) -> None:
@@ -136,11 +141,16 @@ class Policy:
         if self.on_residual not in {"raise", "record"}:
             raise PolicyError("Policy.on_residual must be 'raise' or 'record'.")
 
+    def wanted(self) -> dict[str, Any]:
+        """What is to be loaded besides what facegate ships, as the zygote gets it."""
+        return {} if self.recognizer is None else {"recognizer": self.recognizer.as_dict()}
+
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
         plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
+        plain |= {"recognizer": None if self.recognizer is None else self.recognizer.rules()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

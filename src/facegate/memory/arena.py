@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_FACES: Final = 1024
 LANDMARKS: Final = 478
 EMBEDDING: Final = 1404
+IDENTITY: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ def _layout() -> dict[str, Product]:
         ("pose", (3,), False),
         ("rotation", (3, 3), False),
         ("embedding", (EMBEDDING,), False),
+        ("points_68", (68, 3), False),
+        ("points_106", (106, 2), False),
+        ("transform", (4, 4), False),
+        ("identity", (IDENTITY,), False),
+        ("identity_normed", (IDENTITY,), False),
     ]
     products: dict[str, Product] = {}
     offset = 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
@@ -27,9 +27,11 @@ class SparePool:
         accept: called with the facts of every new zygote before it forks; raises to refuse it.
         budget: what each child may use; by default enough for the default policy.
         secret: make arenas in secret memory, which this host must have.
+        wanted: what zygotes load besides: `facegate.policy.Policy.wanted`.
 
     Raises:
         LockLimitError: an arena could not be locked.
+        PolicyError: what the policy would have loaded is not there, or is not what it says.
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
@@ -38,12 +40,19 @@ class SparePool:
     kind: ClassVar[type[Zygote]] = Zygote
 
     def __init__(
-        self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None, *, secret: bool = False
+        self,
+        size: int,
+        accept: Callable[[Facts], object],
+        budget: Budget | None = None,
+        *,
+        secret: bool = False,
+        wanted: Mapping[str, Any] | None = None,
     ) -> None:
         self._size = size
         self._accept = accept
         self._budget = budget
         self._secret = secret
+        self._wanted = wanted
         self._memory = arena_protections(secret=secret)
         self._zygote = self._start()
         self._zygote_guard = threading.Lock()
@@ -96,7 +105,7 @@ class SparePool:
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = self.kind(self._budget, secret=self._secret)
+        zygote = self.kind(self._budget, secret=self._secret, wanted=self._wanted)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:

@@ -13,17 +13,19 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
-from facegate.errors import FacegateError, SandboxSetupError
+from facegate.errors import FacegateError, PolicyError, SandboxSetupError
 from facegate.protections import Protection
-from facegate.sandbox import confine, executor, silence, wire
+from facegate.sandbox import confine, executor, limits, silence, wire
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.seccomp.install import Filters, in_force, supported
 from facegate.sandbox.seccomp.rehearsal import rehearse
 
+# Address space that a user's network may take while it is loaded: four times the largest file, and the libraries.
+LOADING_BYTES: Final = 5 << 30
 _OF_EVERY_CHILD: Final = (
     Protection("own_process", "achieved", "forked for one request, killed with it"),
     Protection(
@@ -138,23 +140,45 @@ def _gone(worker: int) -> bool:
     return bool(waiting.poll(0))
 
 
-def load() -> Loaded:
-    """The workbench that facegate ships."""
-    from facegate.vision.workbench import Workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
+def load(wanted: Mapping[str, Any]) -> Loaded:
+    """The workbench that facegate ships, and what the policy names besides.
 
-    return Workbench()
+    Args:
+        wanted: `facegate.policy.Policy.wanted`.
+
+    Raises:
+        PolicyError: what it names is not there, or is not what it says.
+    """
+    # The heavy imports; the worker reads this module's name only.
+    from facegate.vision.recognize import Recognition  # noqa: PLC0415
+    from facegate.vision.workbench import Workbench  # noqa: PLC0415
+
+    if "recognizer" not in wanted:
+        return Workbench()
+    with limits.at_most(LOADING_BYTES):
+        recognition = Recognition(wanted["recognizer"])
+    return Workbench(recognition=recognition)
 
 
-def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
-    """Be a zygote, started by `facegate.sandbox.host` with these arguments."""
+def start(arguments: Sequence[str], make: Callable[[], Loaded] | None = None) -> None:
+    """Be a zygote, started by `facegate.sandbox.host` with these arguments.
+
+    Args:
+        arguments: descriptor of the control channel and the budget. What to load comes over that channel, so that paths
+            are in no list of processes.
+        make: makes the workbench; by default `load`.
+    """
     descriptor, *budget = map(int, arguments)
     channel = socket.socket(fileno=descriptor)
     try:
-        main(channel, Budget(*budget), make)
+        wanted, _ = wire.receive(channel)
+        main(channel, Budget(*budget), make or partial(load, wanted))
+    except EOFError:
+        return  # the worker is gone
     except FacegateError as error:
-        wire.send(channel, {"ready": False, "reason": error.reason})
+        wire.send(channel, {"ready": False, "reason": error.reason, "policy": isinstance(error, PolicyError)})
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    start(sys.argv[1:], load)
+    start(sys.argv[1:])
