@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from facegate.quiet import quiet_async
@@ -74,6 +74,45 @@ class AsyncRequest:
         """As `Request.admit`."""
         admit: Callable[..., ImageUpload | VideoUpload] = self._request.admit
         return await self._run(admit, source, media)
+
+    @overload
+    async def admit_stream(self, pieces: AsyncIterable[bytes | memoryview], media: Literal["image"]) -> ImageUpload: ...
+
+    @overload
+    async def admit_stream(self, pieces: AsyncIterable[bytes | memoryview], media: Literal["video"]) -> VideoUpload: ...
+
+    @overload
+    async def admit_stream(
+        self, pieces: AsyncIterable[bytes | memoryview], media: Literal["auto"] = "auto"
+    ) -> ImageUpload | VideoUpload: ...
+
+    @quiet_async
+    async def admit_stream(
+        self, pieces: AsyncIterable[bytes | memoryview], media: Literal["auto", "image", "video"] = "auto"
+    ) -> ImageUpload | VideoUpload:
+        """`admit` for an upload that comes in pieces: each is copied into shared memory as it comes, and let go.
+
+        Args:
+            pieces: the encoded upload; what it raises ends the upload, which is wiped at once, and comes out of here.
+            media: as for `Request.admit`.
+
+        Raises:
+            LimitExceededError: as soon as the pieces are more than the limit; the rest is not asked for.
+            UploadError: as `Request.admit`; the request stays open.
+            RequestClosedError: the request ended while pieces came; what had come was wiped then.
+        """
+        intake = await self._run(self._request.intake, media)
+        try:
+            async for piece in pieces:
+                intake.write(piece)
+        except asyncio.CancelledError:
+            self._request.kill("cancelled", "CancelledError")
+            raise
+        except BaseException:
+            await self._run(self._request.drop, intake)
+            raise
+        admit: Callable[..., ImageUpload | VideoUpload] = self._request.admit
+        return await self._run(admit, intake)
 
     @quiet_async
     async def analyze(self, upload: ImageUpload | VideoUpload, **options: Any) -> FaceSet:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facegate.errors import (
     AdoptionError,
@@ -32,6 +32,27 @@ if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion, AnyWindow
 
 T = TypeVar("T")
+HeldT = TypeVar("HeldT", bound="Held")
+
+
+class Held(Protocol):
+    """What custody can hold and let go: a region, or what has one."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, at most."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing left to wipe."""
+
+    def wipe(self, used: int | None = None) -> Wiped:
+        """Overwrite and read back; see `facegate.memory.region.Region.wipe`."""
+
+    def close(self) -> None:
+        """Let go; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,7 @@ class Custody:
         self._child_end = ""
         self._owner = os.getpid()
         self._windows: dict[AnyWindow, AnyRegion] = {}
-        self._regions: dict[AnyRegion, int | None] = {}
+        self._regions: dict[Held, int | None] = {}
         self._analysis = 0
         self._wiped: list[Wiped] = []
         self._adoptions = Adoptions()
@@ -139,7 +160,7 @@ class Custody:
             command, sources, targets, files=files, timeout=self._timeout, request_id=self.request_id
         )
 
-    def hold(self, region: AnyRegion, used: int | None = None) -> AnyRegion:
+    def hold(self, region: HeldT, used: int | None = None) -> HeldT:
         """Take over a region, to be wiped at purge at the latest; only inside `working`.
 
         Args:
@@ -149,8 +170,12 @@ class Custody:
         self._regions[region] = used
         return region
 
+    def holds(self, region: Held) -> bool:
+        """Whether it is held and was not let go; only inside `working`."""
+        return region in self._regions
+
     @quiet
-    def release(self, region: AnyRegion, used: int | None = None) -> None:
+    def release(self, region: Held, used: int | None = None) -> None:
         """Wipe and close a region now, if purge has not done so already.
 
         Raises:
@@ -169,6 +194,12 @@ class Custody:
                     residuals=(region.name,),
                     request_id=self.request_id,
                 )
+
+    def drop(self, region: Held) -> None:
+        """`release` what is held, if it is."""
+        with self._busy:
+            if self.holds(region):
+                self.release(region)
 
     def begin_analysis(self) -> int:
         """Revoke what is exposed of the last analysis, whose place the next takes; return the next's number."""
@@ -286,7 +317,7 @@ class Custody:
             self._let_go = True
 
 
-def _wiped(region: AnyRegion, used: int | None) -> Wiped:
+def _wiped(region: Held, used: int | None) -> Wiped:
     try:
         return region.wipe(used)
     except Exception as error:  # noqa: BLE001 (whatever it was: purge goes on, and this is a residual)

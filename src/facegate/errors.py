@@ -42,6 +42,22 @@ class DecodeError(UploadError):
     """The content claims a known type but does not decode."""
 
 
+class TransferError(UploadError):
+    """The upload did not arrive as it must."""
+
+
+class StalledUploadError(TransferError, TimeoutError):
+    """The sender was too slow."""
+
+
+class MalformedUploadError(TransferError):
+    """What the upload is wrapped in, a multipart form for one, breaks its own rules."""
+
+
+class DisconnectedError(TransferError, ConnectionError):
+    """The sender went away before it had its answer."""
+
+
 class ShapeError(FacegateError, ValueError):
     """An array has another shape or dtype than it must have; the message has both."""
 
@@ -124,6 +140,10 @@ class AdoptionError(FacegateError, TypeError):
 
 class PolicyError(FacegateError):
     """The policy is wrong, or forbids what was asked."""
+
+
+class BusyError(PolicyError):
+    """As many requests as the policy allows are open; another may be later."""
 
 
 class PurposeError(PolicyError):

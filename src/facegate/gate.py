@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from facegate.custody import Custody, Ending
 from facegate.deadlines import Deadlines
-from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
+from facegate.errors import BusyError, PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
 from facegate.hosting import Facts, Pool, start
 from facegate.levels import hold_against, level_of
 from facegate.memory.wiped import Wiped
@@ -157,7 +157,7 @@ class Gate:
             if self._closed:
                 raise RequestClosedError("The gate is closed.", request_id=request.request_id)
             if len(self._open) >= self.policy.max_open:
-                raise PolicyError(
+                raise BusyError(
                     f"{self.policy.max_open} requests are open, which is the most that the policy allows.",
                     request_id=request.request_id,
                 )

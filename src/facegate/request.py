@@ -18,10 +18,11 @@ from facegate import geometry, stills, videos
 from facegate.aio import AsyncRequest
 from facegate.arguments import Reference, Subject, checked_subject, whole, word
 from facegate.custody import Custody, Ending
-from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
+from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError, UploadError
 from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
 from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
+from facegate.intake import Intake
 from facegate.media import (
     ImageUpload,
     Media,
@@ -127,16 +128,19 @@ class Request:
     def admit(self, source: Source, media: Literal["video"]) -> VideoUpload: ...
 
     @overload
-    def admit(self, source: Source, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
+    def admit(self, source: Source | Intake, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
 
     @quiet
-    def admit(self, source: Source, media: Literal["auto", "image", "video"] = "auto") -> ImageUpload | VideoUpload:
+    def admit(
+        self, source: Source | Intake, media: Literal["auto", "image", "video"] = "auto"
+    ) -> ImageUpload | VideoUpload:
         """Hand an upload to the child, which decodes a picture and looks at the header of a video.
 
         Args:
             source: the encoded upload: bytes, a path, an open descriptor or a binary file object; the caller's still,
                 and read from where it stands. A video in a plain file is not copied: the child reads it, read-only, as
-                long as the request lasts, so it must not be changed meanwhile.
+                long as the request lasts, so it must not be changed meanwhile. Or an `Intake` of this request, whose
+                pieces are all there; it says itself what it is.
             media: ``"auto"`` goes by the first bytes. An animated GIF or WebP is then a picture, its first frame; as
                 ``"video"`` it is all of them.
 
@@ -147,6 +151,8 @@ class Request:
         custody = self._open_custody()
         if media not in MEDIA:
             raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
+        if isinstance(source, Intake):
+            return self._admit_intake(custody, source, media)
         plain = None if media == "image" else plain_file(source)
         if plain is not None:
             try:
@@ -164,6 +170,49 @@ class Request:
         region, used = stage(source, limit, self.request_id, custody.check_open, custody.release)
         if kind == "video":
             return self._admit_video(custody, (region, used))
+        return self._admit_image(custody, region, used)
+
+    def intake(self, media: Literal["auto", "image", "video"] = "auto") -> Intake:
+        """Somewhere to write an upload that comes in pieces, for `admit` when all have come.
+
+        Args:
+            media: as for `admit`; it decides which limit holds.
+
+        Raises:
+            RequestClosedError: the request is not open.
+        """
+        custody = self._open_custody()
+        if media not in MEDIA:
+            raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
+        limits = {"image": int(self._limits.bytes), "video": int(self._video_limits.bytes)}
+        made = Intake(None if media == "auto" else media, limits.__getitem__, self.request_id, custody.check_open)
+        with custody.working():
+            return custody.hold(made)
+
+    def drop(self, intake: Intake) -> None:
+        """Wipe what came of an upload that is not to be admitted; purge does so anyway."""
+        if self._custody is not None:
+            self._custody.drop(intake)
+
+    def _admit_intake(self, custody: Custody, intake: Intake, media: str) -> ImageUpload | VideoUpload:
+        if media != "auto":
+            raise AnalysisError("What an intake is held to be was said when it was made: leave media out.")
+        with custody.working():
+            if not custody.holds(intake):
+                raise AnalysisError("The intake is not one of this request, or was admitted or dropped.")
+            try:
+                region, used, kind = intake.seal()
+            except UploadError:
+                custody.drop(intake)
+                raise
+            custody.hold(region, used)
+            intake.give()
+            custody.drop(intake)
+        if kind == "video":
+            return self._admit_video(custody, (region, used))
+        return self._admit_image(custody, region, used)
+
+    def _admit_image(self, custody: Custody, region: AnyRegion, used: int) -> ImageUpload:
         try:
             with custody.working():
                 custody.hold(region, used)

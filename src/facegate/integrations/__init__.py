@@ -1,0 +1,1 @@
+"""Where workers live: one integration each, imported by nobody in here."""
