@@ -70,6 +70,22 @@ class OutputError(FacegateError):
     """The output cannot be produced as asked."""
 
 
+class GenerationError(FacegateError):
+    """The worker's own code, a pipeline or what feeds it, raised while a request was open.
+
+    What it raised is not linked: its message and its frames may hold what it worked on.
+
+    Attributes:
+        error: full name of what was raised.
+        where: file and line of each call on the way there, outermost first.
+    """
+
+    def __init__(self, reason: str, *, error: str, where: Sequence[str] = (), request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.error = error
+        self.where = tuple(where)
+
+
 class SandboxError(FacegateError):
     """Something about the child process."""
 
@@ -132,6 +148,10 @@ class PurgeError(FacegateError):
 
 class SealedError(FacegateError, TypeError):
     """Something facial was about to be copied, pickled or converted outside `expose`."""
+
+
+class ReadOnlyError(FacegateError, ValueError):
+    """What is exposed was about to be written to."""
 
 
 class AdoptionError(FacegateError, TypeError):

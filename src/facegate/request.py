@@ -551,7 +551,8 @@ class Request:
         until then, and is kept alive. What could not be zeroed is a residual: `PurgeError`, and named on the receipt.
 
         Args:
-            value: a numpy array, a torch tensor on the processor or a CUDA device, a bytearray or a memoryview.
+            value: a numpy array, a torch tensor on the processor or a CUDA device, a PIL image, a bytearray or a
+                memoryview.
 
         Returns:
             The same object.
@@ -560,6 +561,14 @@ class Request:
             AdoptionError: it is none of these, or its memory belongs to another open request.
         """
         return self._open_custody().adopt(value)
+
+    def check_open(self) -> None:
+        """Raise unless the request is open; for long work of the worker's own, which cannot be interrupted.
+
+        Raises:
+            RequestClosedError: it is over; the message says how it ended.
+        """
+        self._open_custody()
 
     @contextmanager
     def expose_pixels(self, picture: Picture) -> Iterator[NDArray[np.uint8]]:

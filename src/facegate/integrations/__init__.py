@@ -1,1 +1,1 @@
-"""Where workers live: one integration each, imported by nobody in here."""
+"""What facegate is used with: one file for each, imported by nobody here; each imports what it is for."""
