@@ -1,0 +1,20 @@
+"""The example service, asked in this process: no server, so no socket, but all that is done with a body."""
+
+from __future__ import annotations
+
+import httpx
+
+from examples.fastapi_service import create_app
+
+
+async def run(portrait: bytes) -> None:
+    """A raw body, a form, and an upload that is no picture."""
+    app = create_app()
+    async with app.router.lifespan_context(app):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://exercise") as client:
+            raw = await client.post("/generate", content=portrait, headers={"Content-Type": "image/jpeg"})
+            form = await client.post("/redact", files={"file": ("who.jpg", portrait, "image/jpeg")})
+            bad = await client.post("/redact", content=b"no picture")
+    statuses = raw.status_code, form.status_code, bad.status_code
+    if statuses != (200, 200, 415):
+        raise RuntimeError(f"the service answered {statuses}")
