@@ -26,7 +26,7 @@ def run(portrait: bytes) -> None:
         for name in ("points_68", "points_106", "transform", "identity"):
             with subject.expose(name) as shown:
                 shown.max()
-        with subject.mask("oval", feather=4.0) as mask, subject.crop("ffhq", size=512) as crop:
+        with subject.mask("oval", feather=0.1) as mask, subject.crop("ffhq", size=512) as crop:
             mask.max()
             pixels = request.adopt(crop.pixels.copy())
         pixels[:] = 255 - pixels

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from facegate.audit.signature import check
+from facegate.cli import main
 
 ROOT = Path(__file__).parents[2]
 # What each imports that not every environment has.
@@ -33,3 +35,4 @@ def test_the_audit_passes_meanwhile(name: str, tmp_path: Path) -> None:
     report = check(json.loads((tmp_path / "facegate-exercise.json").read_text(encoding="utf-8")))
     assert report["passed"]
     assert report["requests"] > 0
+    assert CliRunner().invoke(main, ["verify", str(tmp_path / "facegate-exercise.json")]).exit_code == 0
