@@ -58,6 +58,7 @@ nitpick_ignore_regex = [
 default_role = "code"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
 # What an integration is for need not be here for its docstrings to be read.
 autodoc_mock_imports = [
     name for name in ("torch", "diffusers", "starlette", "opentelemetry") if importlib.util.find_spec(name) is None
@@ -91,7 +92,7 @@ def write_reference(_: Any) -> None:
     folder.mkdir(exist_ok=True)
     pages = {
         "facegate": _page(
-            "facegate",
+            "The package facegate",
             "".join(
                 f"\n.. autoclass:: facegate.{each}\n   :members:\n"
                 if isinstance(getattr(facegate, each), type)
@@ -167,12 +168,30 @@ def read_fences(_: Any, __: str, ___: str, ____: Any, _____: Any, lines: list[st
             out += ["", f".. code-block:: {line.strip()[3:] or 'text'}", ""] if inside else [""]
         else:
             out.append(f"   {line}" if inside else line)
-    lines[:] = out
+    # "Returns: (512,) float32: ..." is no type with a text, which is what Napoleon takes it for.
+    lines[:] = [re.sub(r"^:returns: \*(.+?)\* -- ", r":returns: \1: ", line) for line in out]
+
+
+def shorten(_: Any, __: str, ___: str, ____: Any, _____: Any, signature: str | None, result: str | None) -> Any:
+    """Arrays as they are written: `NDArray[float32]`."""
+    long = re.compile(r"~?(?:numpy\.)?ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?(?:numpy\.)?dtype\[([^\]]+)\]\]")
+    alias = re.compile(r"TypeAliasForwardRef\('(\w+)'\)")
+    return tuple(
+        alias.sub(r"\1", long.sub(r"~numpy.typing.NDArray[\1]", each)) if each else each for each in (signature, result)
+    )
+
+
+def skip_inner(_: Any, __: str, name: str, value: Any, skip: bool, ____: Any) -> bool | None:
+    """Methods that others of facegate call; their docstrings say whose work they do."""
+    document = getattr(value, "__doc__", None) or ""
+    return True if document.startswith("What `") and not skip and not name.startswith("_") else None
 
 
 def setup(application: Any) -> None:
     """Called by Sphinx."""
     application.connect("autodoc-process-docstring", read_fences)
+    application.connect("autodoc-process-signature", shorten)
+    application.connect("autodoc-skip-member", skip_inner)
     application.connect("builder-inited", write_reference)
     application.connect("source-read", add_contents)
     application.connect("missing-reference", find_public_name)
