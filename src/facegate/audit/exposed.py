@@ -190,7 +190,7 @@ class Exposed:
             return ""
         for each in self.kept:
             with each.plain() as plain:
-                test = _is_cut_out if each.name in _PICTURES else _is_like
+                test = _TESTS.get(each.name, _is_like)
                 if test(array, plain):
                     return _PICTURES.get(each.name, each.name)
         return ""
@@ -296,6 +296,23 @@ def _is_cut_out(array: NDArray[Any], plain: NDArray[Any]) -> bool:
         if any(bytearray(line.data.cast("B")).find(needle) >= 0 for line in np.ascontiguousarray(plain)):
             return True
     return False
+
+
+def _is_covering(array: NDArray[Any], plain: NDArray[Any]) -> bool:
+    """Whether it is the mask, in any type and scaled; most of a mask's rows and columns are constant."""
+    if array.size != plain.size:
+        return False
+    mine, other = plain.reshape(-1).astype(np.float64), array.reshape(-1).astype(np.float64)
+    mine -= mine.mean()
+    other -= other.mean()
+    scale = float(np.sqrt((mine @ mine) * (other @ other)))
+    alike = scale > 0 and abs(float(mine @ other)) / scale > _ALIKE
+    mine.fill(0)
+    other.fill(0)
+    return alike
+
+
+_TESTS: Final = {"pixels": _is_cut_out, "crop": _is_cut_out, "mask": _is_covering}
 
 
 def _is_number_of(token: str, plain: NDArray[Any]) -> bool:
