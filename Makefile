@@ -12,7 +12,8 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full integrations mediapipe soak ends faults scanner audit mutations fuzz lint format bench gate peers clean
+.PHONY: demo test test-full integrations mediapipe soak ends faults scanner audit exercise mutations fuzz lint format docs bench gate \
+	peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -70,6 +71,13 @@ audit: $(VENV)/.facegate-test
 	@mkdir -p audit-out
 	$(BIN)/facegate audit --profile full --out audit-out
 
+# The audit's watchers while a function runs that is called with a portrait: `make exercise WHAT=worker:serve`. ALLOW takes
+# options such as `--allow-file '*.png'`.
+exercise: $(VENV)/.facegate-test
+	@test -n "$(WHAT)" || { echo "make exercise WHAT=module:function" >&2; exit 2; }
+	@mkdir -p audit-out
+	$(BIN)/facegate audit --exercise $(WHAT) $(ALLOW) --out audit-out
+
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
 	$(BIN)/python -m tests.mutations.run --write docs/protections.md
@@ -83,6 +91,10 @@ lint: $(VENV)/.facegate-dev
 format: $(VENV)/.facegate-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The pages, and the reference that is made of the docstrings, into docs-out/; a link or a name that leads nowhere is an error.
+docs: $(VENV)/.facegate-docs
+	$(BIN)/python -m sphinx -b html -q -W --keep-going docs docs-out
 
 # The page of history is bench-out/history.html.
 PROFILE ?= full
@@ -121,4 +133,4 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf $(VENV) .venv-* build dist demo-out audit-out bench-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist demo-out audit-out bench-out docs-out docs/api .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import facegate
+from fixtures import networks
 from fixtures.collection import two_people
 from tests.clips import clip
 from tests.conftest import encode
@@ -30,6 +31,7 @@ def furnish(folder: Path) -> None:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     key = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    networks.written(folder, networks.recognizer())
     signer = facegate.Signer.from_pem(key)
     (folder / "ledger-key.pem").write_bytes(key)
     (folder / "gate-public.pem").write_bytes(signer.public_key_pem())

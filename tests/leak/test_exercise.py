@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import socket
-import subprocess
-import sys
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,35 +16,25 @@ from click.testing import CliRunner
 import facegate
 from facegate.audit.exercise import Exercise, exercise
 from facegate.audit.receipts_seen import ReceiptsSeen
-from facegate.audit.signature import check
 from facegate.cli import main
 
 KEPT: dict[str, Any] = {}
-ROOT = Path(__file__).parents[2]
 
 
-def serve(data: bytes, look: Any = lambda _: None) -> None:
-    with facegate.Gate(facegate.Policy(spares=1)) as gate:
-        with gate.open_request("exercise-1", purpose="generation") as request:
-            upload = request.admit(data)
-            faces = request.analyze(upload)
-            assert faces.subject is not None
-            with faces.subject.expose("landmarks") as xyz:
-                logging.getLogger("exercise").warning("points: %d", len(xyz))
-                look(xyz)
-            output = request.finish(request.redact(upload), format="png")
-        output.save("safe.png")
+def serve(gate: facegate.Gate, data: bytes, look: Any = lambda _: None) -> None:
+    """The gate was open before, as a worker's is: while one closes, a busy host hides who made which file."""
+    with gate.open_request(f"exercise-{time.monotonic_ns()}", purpose="generation") as request:
+        upload = request.admit(data)
+        faces = request.analyze(upload)
+        assert faces.subject is not None
+        with faces.subject.expose("landmarks") as xyz:
+            logging.getLogger("exercise").warning("points: %d", len(xyz))
+            look(xyz)
+        output = request.finish(request.redact(upload), format="png")
+    output.save("safe.png")
 
 
-async def serve_in_asyncio(data: bytes) -> None:
-    async with facegate.Gate(facegate.Policy(spares=1)) as gate:
-        async with gate.open_request("exercise-2", purpose="generation") as request:
-            upload = await request.admit(data)
-            await request.analyze(upload)
-            await request.finish(await request.redact(upload), format="png")
-
-
-def leak(data: bytes) -> None:
+def leak(gate: facegate.Gate, data: bytes) -> None:
     """In every way that the contract names, each once."""
 
     def look(xyz: Any) -> None:
@@ -53,8 +42,9 @@ def leak(data: bytes) -> None:
         KEPT["points"] = xyz.copy()
         print(xyz[0].tolist())
 
-    serve(data, look)
+    serve(gate, data, look)
     KEPT["socket"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    KEPT["socket"].bind(("127.0.0.1", 0))
 
 
 def verdicts(found: Exercise) -> dict[str, str]:
@@ -69,9 +59,11 @@ def _forget() -> Any:
     KEPT.clear()
 
 
-def test_a_clean_workload_passes_and_its_one_file_was_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clean_workload_passes_and_its_one_file_was_allowed(
+    gate: facegate.Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    found = exercise(serve, files=["safe.png"])
+    found = exercise(partial(serve, gate), files=["safe.png"])
     assert found.leaks == []
     assert set(verdicts(found).values()) == {"verified"}, [each.as_dict() for each in found.promises]
     assert found.passed
@@ -80,10 +72,10 @@ def test_a_clean_workload_passes_and_its_one_file_was_allowed(tmp_path: Path, mo
 
 
 @pytest.mark.usefixtures("_forget")
-def test_what_leaks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_leaks_is_told(gate: facegate.Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The output, too: nobody said that it would be written."""
     monkeypatch.chdir(tmp_path)
-    found = exercise(leak, channels=["worker: UDP"])
+    found = exercise(partial(leak, gate), channels=["worker: UDP"])
     told = "\n".join(found.leaks)
     assert "points.npy, which holds landmarks" in told
     assert "file written: safe.png" in told
@@ -96,19 +88,6 @@ def test_what_leaks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     failed = {name for name, verdict in verdicts(found).items() if verdict == "failed"}
     assert failed == {"memory-only", "purged", "not-shared", "not-told"}
     assert not found.passed
-
-
-def test_the_command_takes_a_coroutine_function_and_signs(tmp_path: Path) -> None:
-    facegate_command = [sys.executable, "-c", "from facegate.cli import main; main()", "audit"]
-    arguments = ["--exercise", "tests.leak.test_exercise:serve_in_asyncio", "--out", str(tmp_path)]
-    done = subprocess.run(
-        [*facegate_command, *arguments], check=False, capture_output=True, text=True, cwd=ROOT, timeout=280
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = check(json.loads((tmp_path / "facegate-exercise.json").read_text(encoding="utf-8")))
-    assert report["passed"]
-    assert report["requests"] == 1
-    assert CliRunner().invoke(main, ["verify", str(tmp_path / "facegate-exercise.json")]).exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ class Exercise:
 
     @property
     def passed(self) -> bool:
-        """Every promise was verified: no channel found anything, every control was seen, no receipt is missing."""
+        """Whether every promise was verified, and so no channel found anything and every control was seen."""
         return all(each.verdict == "verified" for each in self.promises)
 
     @property

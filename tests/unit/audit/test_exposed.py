@@ -28,7 +28,7 @@ def shown(gate: facegate.Gate, astronaut: bytes) -> Iterator[dict]:
                 found[name] = array.copy()
         with upload.expose() as rgb:
             found["pixels"] = rgb.copy()
-        with faces.subject.crop("arcface") as crop, faces.subject.mask("oval", feather=0.05) as mask:
+        with faces.subject.crop("arcface") as crop, faces.subject.mask("oval", feather=0.1) as mask:
             found["crop"], found["mask"] = crop.pixels.copy(), mask.copy()
     yield found
     exposed.close()
@@ -56,6 +56,15 @@ FORMS = {
 @pytest.mark.parametrize("form", FORMS)
 def test_landmarks_are_known_again(shown: dict, form: str) -> None:
     assert shown["exposed"].found_in(FORMS[form](shown["landmarks"])) == "landmarks"
+
+
+def test_copies_of_crops_and_masks_are_known_again(shown: dict) -> None:
+    """In a list, where no global gives a picture away by its shape; and nothing of them is in words."""
+    assert shown["exposed"].found_in([shown["crop"].copy()]) == "pixels of a crop"
+    assert shown["exposed"].found_in([shown["mask"].copy()]) == "mask"
+    assert shown["exposed"].found_in((shown["mask"] * 255).astype(np.uint8)) == "mask"
+    assert shown["exposed"].found_in(1 - shown["mask"][::-1]) == ""
+    assert shown["exposed"].found_in("0.0000 and 1.0000 and 0.5000") == ""
 
 
 @pytest.mark.parametrize("name", ["embedding", "five_points", "pose"])
