@@ -14,7 +14,7 @@ from tests.docs.blocks import RUNNABLE, SHOWN, Block, blocks, pages
 from tests.docs.stage import furnish, run, same
 
 # Each is a block that nobody checks to the end. A page that needs one more has to raise this here, where it is seen.
-MOST_NOT_RUN = 12
+MOST_NOT_RUN = 16
 
 
 def runnable(page: str) -> list[Block]:

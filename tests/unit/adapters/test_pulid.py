@@ -49,7 +49,7 @@ def test_a_face_is_cut_as_facexlib_cuts_it(opened: Opened) -> None:
         matrix, _ = cv2.estimateAffinePartial2D(five, TEMPLATE.astype(np.float32), method=cv2.LMEDS)
         crop = cv2.warpAffine(rgb, matrix, (512, 512), borderValue=(132, 133, 135)).astype(np.float32) / 255
     face = made[0, 0] < 1
-    assert np.abs(made[0, 0] - crop @ np.array([0.299, 0.587, 0.114], np.float32))[face].max() <= 1 / 255
+    assert np.abs(made[0, 0] - crop @ np.array([0.299, 0.587, 0.114], np.float32))[face].max() < 1.01 / 255
     assert face[300, 256], "the nose"
     assert not face[:20].any(), "white above the forehead"
     assert not face[:, :20].any(), "and beside the face"

@@ -83,7 +83,7 @@ def test_a_transform_is_known_again(shown: dict) -> None:
 
 
 def test_aligned_crops_and_masks_are_known_again(shown: dict) -> None:
-    assert shown["exposed"].found_in(shown["crop"][..., ::-1].copy()) == "crop"
+    assert shown["exposed"].found_in(shown["crop"][..., ::-1].copy()) == "pixels of a crop"
     for kept in (shown["mask"].copy(), (shown["mask"] * 255).astype(np.uint8), shown["mask"][..., None].copy()):
         assert shown["exposed"].found_in([kept]) == "mask"
     assert shown["exposed"].found_in(np.roll(shown["mask"], 5, axis=1)) == ""
