@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-# Few: a purge takes milliseconds.
+# Few: a purge takes milliseconds. And what their names begin with.
 _PURGERS: Final = 4
+PURGERS: Final = "facegate-purge"
 
 
 @functools.cache
 def _purgers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_PURGERS, "facegate-purge")
+    return ThreadPoolExecutor(_PURGERS, PURGERS)
 
 
 # A fork has the pool, and none of its threads.

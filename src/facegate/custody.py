@@ -240,7 +240,7 @@ class Custody:
             self.check_open()
             if analysis != self._analysis:
                 raise RequestClosedError("A later analysis took the place of this one.", request_id=self.request_id)
-            return self._window(self._child.arena, product.offset, page_ceil(product.length))
+            return self._window(self._child.arena, *product.window)
 
     def open_region(self, region: AnyRegion) -> AnyWindow:
         """A window on a whole held region."""

@@ -268,14 +268,19 @@ def _listening() -> Iterator[_Said]:
                 said.where.append(f"{record.filename}:{record.lineno} logged something")
 
     ear, ours = Ear(), logging.getLogger("facegate")
-    level = ours.level
+    level, others = ours.level, ours.propagate
     ours.setLevel(1)
-    logging.getLogger().addHandler(ear)
+    # Ours alone hears them: whoever else listens would write to a file what was made to be said here.
+    ours.propagate = False
+    for logger in (ours, logging.getLogger()):
+        logger.addHandler(ear)
     try:
         yield said
     finally:
-        logging.getLogger().removeHandler(ear)
+        for logger in (ours, logging.getLogger()):
+            logger.removeHandler(ear)
         ours.setLevel(level)
+        ours.propagate = others
 
 
 def _tell(cells: list[CellResult], progress: Progress | None) -> None:
