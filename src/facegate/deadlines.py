@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable
 
-from facegate.logs import log
+_log = logging.getLogger("facegate")
 
 
 class Deadlines:
@@ -63,6 +64,6 @@ class Deadlines:
                 action()
             except Exception as error:  # noqa: BLE001
                 # The next request's deadline matters more than this thread's exception; its class is all that is said.
-                log("gate", "deadline.failed", error=type(error).__name__)
+                _log.error("A deadline's action failed: %s", type(error).__name__)
             # Or this thread would keep the request, which is over, until another one's time is.
             del action

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from facegate.audit.host import Finding, findings
@@ -29,7 +28,6 @@ class Diagnosis:
         host: settings of the host around it.
         obstacle: why no child could be started, or None.
         opens: whether a gate opens at any level.
-        models: SHA-256 of each network that would analyze, by name; none where nothing could be loaded.
     """
 
     wanted: Level
@@ -38,7 +36,6 @@ class Diagnosis:
     host: list[Finding]
     obstacle: str | None = None
     opens: bool = True
-    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
@@ -63,7 +60,6 @@ class Diagnosis:
                 for each in self.protections
             ],
             "host": [asdict(each) for each in self.host],
-            "models": dict(self.models),
         }
 
 
@@ -76,15 +72,10 @@ def examine(policy: Policy) -> Diagnosis:
     """Start a zygote as a gate would, read back what it is, and end it.
 
     Args:
-        policy: whose level, ceiling, waivers and engine count; nothing else of it does.
+        policy: whose level, ceiling and waivers count; nothing else of it does.
     """
     seen: list[Facts] = []
-    inline = replace(
-        Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=policy.spares),
-        engine=policy.engine,
-        landmarker=policy.landmarker,
-        detector=policy.detector,
-    )
+    inline = Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=policy.spares)
     obstacle = None
     opens = True
     try:
@@ -103,5 +94,4 @@ def examine(policy: Policy) -> Diagnosis:
         known = {each.name for each in found}
         found += [Protection(name, "unavailable", _NOT_TRIED) for name in TABLE if name not in known]
     entries = hold_against(inline, found)
-    host, models = findings() if LINUX else [], seen[-1].models if seen else {}
-    return Diagnosis(policy.level, level_of(entries), entries, host, obstacle, opens, models)
+    return Diagnosis(policy.level, level_of(entries), entries, findings() if LINUX else [], obstacle, opens)

@@ -1,1 +1,0 @@
-"""What facegate is used with: one integration each, imported by nobody here; each imports what it is for."""
