@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facegate.video.covering import Redacted, Redaction
 from facegate.video.pipeline import Channel, Flow, Pipeline
-from facegate.video.stages import QUEUE_BYTES, Follower, Item, Source, Steps, covering, fill, following, reading, weight
+from facegate.video.stages import Follower, Item, Source, Steps, covering, fill, following, joined, reading
 
 
 class FramesJob:
@@ -50,13 +50,8 @@ class FramesJob:
         if follower is not None and redaction is not None:
             stages = [following(follower), lambda items: self.steps.counted(covering(items, redaction)), *stages]
             names[1:1] = ["facegate-follow", "facegate-cover"]
-        self._pipeline: Pipeline[tuple[int, float]] = Pipeline(
-            lambda: self.steps.counted(reading(source)),
-            *stages,
-            names=names,
-            depth=QUEUE_BYTES,
-            weight=weight,
-            flow=flow,
+        self._pipeline: Pipeline[tuple[int, float]] = joined(
+            flow, lambda: self.steps.counted(reading(source)), stages, names
         )
         self._pipeline.start()
 

@@ -14,8 +14,8 @@ import av
 from facegate.codes import Refusal
 from facegate.video.covering import Redacted, Redaction
 from facegate.video.outgoing import Cut, Outgoing
-from facegate.video.pipeline import Flow, Pipeline
-from facegate.video.stages import QUEUE_BYTES, Follower, Item, Sink, Source, Steps, covering, following, reading, weight
+from facegate.video.pipeline import Flow
+from facegate.video.stages import Follower, Item, Sink, Source, Steps, covering, following, joined, reading
 
 # Bytes that are worth an answer before its time.
 _WORTH: Final = 256 << 10
@@ -48,16 +48,13 @@ class RedactJob:
         self._out = Outgoing(flow, limit)
         self._sink = sink
         self._opened = False
-        self._pipeline: Pipeline[Any] = Pipeline(
+        self._pipeline = joined(
+            flow,
             lambda: self.steps.counted(self._read(source)),
-            following(follower),
-            lambda items: self.steps.counted(covering(items, redaction)),
-            self._encoded,
-            names=("facegate-decode", "facegate-follow", "facegate-cover", "facegate-encode"),
-            depth=QUEUE_BYTES,
-            weight=weight,
-            flow=flow,
+            [following(follower), lambda items: self.steps.counted(covering(items, redaction)), self._encoded],
+            ("facegate-decode", "facegate-follow", "facegate-cover", "facegate-encode"),
         )
+        # Its threads look at it.
         self._pipeline.start()
 
     @property

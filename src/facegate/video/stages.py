@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import av
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from facegate.codes import Refusal
 from facegate.video.covering import Cover, Redacted, Redaction
+from facegate.video.pipeline import Flow, Pipeline, Stage
 
 if TYPE_CHECKING:
     from facegate.vision.follow import Covered
@@ -87,6 +88,20 @@ class Steps:
         self.seconds = frame.time or 0.0
 
 
+def joined(
+    flow: Flow, source: Callable[[], Iterable[Any]], stages: Sequence[Stage], names: Sequence[str]
+) -> Pipeline[Any]:
+    """The stages of a job, to be started, with at most `QUEUE_BYTES` between any two.
+
+    Args:
+        flow: of the job.
+        source: made in the first thread.
+        stages: in order.
+        names: of the threads, the source's first.
+    """
+    return Pipeline(source, *stages, names=names, depth=QUEUE_BYTES, weight=_weight, flow=flow)
+
+
 def reading(source: Source) -> Iterator[Item]:
     """The items of a source, which is closed in the end."""
     try:
@@ -140,7 +155,7 @@ def no_memory(error: BaseException) -> bool:
     return isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem
 
 
-def weight(item: Any) -> float:
+def _weight(item: Any) -> float:
     """What an item weighs in a queue of `QUEUE_BYTES`."""
     if isinstance(item, av.Packet):
         return float((item.size + _PACKET_OVERHEAD) * _PACKET_WEIGHT)
