@@ -9,14 +9,13 @@ from itertools import count
 from pathlib import Path
 
 import facegate
+from benchmarks.peers.contenders.quality import quality_of
 from benchmarks.peers.contenders.transcode import transcode
 from benchmarks.suite.clips import clip_of
 from benchmarks.suite.pairs import Pair, Profile, Side, timed
 
 # Of both sides.
 PRESET, CRF = "medium", 23
-# The same in facegate's words: hundredths of x264's range, backwards.
-QUALITY = round(100 * (1 - CRF / 51))
 _serial = count()
 
 
@@ -46,5 +45,5 @@ def _redact(gate: facegate.Gate, path: Path, out: Path, profile: str) -> float:
     begun = time.perf_counter()
     with gate.open_request(f"bench-{next(_serial)}", purpose="generation") as request:
         redacted = request.redact(request.admit(path, media="video"), profile=profile)
-        request.finish(redacted, format="mp4", codec="h264", preset=PRESET, quality=QUALITY, to=out)
+        request.finish(redacted, format="mp4", codec="h264", preset=PRESET, quality=quality_of(CRF), to=out)
     return time.perf_counter() - begun

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from quality import quality_of
+
 import facegate
 
 source, target, settings = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
@@ -16,8 +18,7 @@ with facegate.Gate() as gate:
     with gate.open_request("bench-video", purpose="generation") as request:
         video = request.admit(source, media="video")
         redacted = request.redact(video, profile=settings["profile"], style=settings["style"])
-        # facegate counts quality in hundredths of x264's range, backwards.
-        quality = round(100 * (1 - settings["crf"] / 51))
+        quality = quality_of(settings["crf"])
         request.finish(redacted, format="mp4", codec="h264", preset=settings["preset"], quality=quality, to=target)
     seconds = time.perf_counter() - begun
 print(json.dumps({"seconds": seconds}))
