@@ -18,8 +18,8 @@ import facegate
 from facegate.sandbox.child import Child
 from fixtures.portraits import portrait
 
-# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist; those
-# that start many confined children take turns on the other, and the files of all others are shared out beside them.
+# Tests that look at the whole host, or that count what there is of it, take turns on one worker of pytest-xdist, and so
+# do those that start many confined children, by then mostly on the other; the files of all others are shared out.
 _IN_TURNS = {
     "host": ("deploy/", "fault/", "leak/", "unit/audit/", "unit/test_pytest_plugin.py"),
     "children": ("sandbox/", "unit/test_cli.py", "unit/commands/"),
