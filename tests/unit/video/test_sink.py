@@ -32,6 +32,27 @@ def test_every_container_takes_every_codec_it_is_said_to_hold(container: str, co
     assert after.times == pytest.approx([time + offset for time in before.times], abs=0.006)
 
 
+def test_what_an_encoder_holds_at_the_end_is_written_packet_by_packet(monkeypatch: pytest.MonkeyPatch):
+    """Not all at once when the last is encoded: whoever waits for signs of life would take that for a stuck encoder."""
+    written: list[int] = []
+    write_packets = VideoSink._write
+
+    def counted(sink: VideoSink, packets: list) -> None:
+        written.append(len(packets))
+        write_packets(sink, packets)
+
+    source = VideoSource(io.BytesIO(write("mp4", Video(frames=30))), VideoLimits())
+    sink = VideoSink(WriteOnly(), source, OutputSettings(container="mp4", codec="h264"))
+    for item in source.items():
+        if isinstance(item, av.VideoFrame):
+            sink.frame(item)
+    monkeypatch.setattr(VideoSink, "_write", counted)
+    sink.close()
+    source.close()
+    assert len(written) > 10, "x264 looks ahead by more frames than that"
+    assert max(written) == 1
+
+
 @pytest.mark.parametrize("container", ["gif", "webp", "avi"])
 @pytest.mark.parametrize(("rotation", "flip"), [(90, False), (180, False), (270, False), (90, True), (0, True)])
 def test_a_picture_is_turned_where_the_container_cannot_say_so(container: str, rotation: int, flip: bool):

@@ -67,6 +67,11 @@ def test_a_face_that_crosses_the_picture_in_half_a_second_is_covered():
     assert coverage(one, follow(one)[0]).uncovered <= 1
 
 
+def test_thorough_covers_that_face_in_every_frame():
+    found = coverage(clip("fast"), follow(clip("fast"), "thorough")[0])
+    assert found.uncovered == 0, found.runs
+
+
 def test_where_nobody_is_nothing_is_covered():
     assert all(len(each.boxes) == 0 for each in follow(clip("empty"))[0])
 
