@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -17,6 +17,13 @@ from facegate.sandbox import child as worker_side
 from tests.conftest import child_of, eventually
 
 NewId = Callable[[], str]
+
+
+@pytest.fixture
+def gate() -> Iterator[facegate.Gate]:
+    """A gate without spares: what these tests break is the purge's alone, never a spare's in the making."""
+    with facegate.Gate(facegate.Policy(spares=0)) as made:
+        yield made
 
 
 def _verified(request: facegate.Request) -> Verified:

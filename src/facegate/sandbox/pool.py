@@ -137,7 +137,7 @@ class SparePool:
                 self._making = True
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
-            with suppress(FacegateError, OSError):
+            with suppress(FacegateError, OSError, MemoryError):
                 child = self.zygote().fork(warm=True)
             with self._changed:
                 self._making = False
