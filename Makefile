@@ -12,7 +12,8 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full mediapipe soak ends faults scanner audit mutations fuzz lint format bench gate peers clean
+.PHONY: demo test test-full integrations mediapipe soak ends faults scanner audit exercise mutations fuzz lint format docs bench gate \
+	peers clean
 
 demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
@@ -31,6 +32,14 @@ CASES ?= 300000
 SEED ?= 20240
 fuzz: $(VENV)/.facegate-test
 	FACEGATE_FUZZ_CASES=$(CASES) FACEGATE_FUZZ_SEED=$(SEED) $(PYTEST) -s tests/fuzz --timeout=7200
+
+# What is skipped where torch and diffusers are missing: 1.1 GB, most of it torch. INDEX is where torch's wheels without CUDA are.
+INDEX ?= https://download.pytorch.org/whl/cpu
+integrations: $(VENV)/.facegate-test
+	$(BIN)/python -m pip install --quiet --extra-index-url $(INDEX) ".[diffusers]"
+	$(PYTEST) tests/unit/integrations tests/unit/examples tests/unit/memory/test_adopted_tensor.py
+	@mkdir -p audit-out
+	HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/facegate audit --exercise tests.unit.examples.exercised:serve --out audit-out
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800
@@ -62,6 +71,13 @@ audit: $(VENV)/.facegate-test
 	@mkdir -p audit-out
 	$(BIN)/facegate audit --profile full --out audit-out
 
+# The audit's watchers while a function runs that is called with a portrait: `make exercise WHAT=worker:serve`. ALLOW takes
+# options such as `--allow-file '*.png'`.
+exercise: $(VENV)/.facegate-test
+	@test -n "$(WHAT)" || { echo "make exercise WHAT=module:function" >&2; exit 2; }
+	@mkdir -p audit-out
+	$(BIN)/facegate audit --exercise $(WHAT) $(ALLOW) --out audit-out
+
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
 	$(BIN)/python -m tests.mutations.run --write docs/protections.md
@@ -76,6 +92,10 @@ format: $(VENV)/.facegate-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The pages, and the reference that is made of the docstrings, into docs-out/; a link or a name that leads nowhere is an error.
+docs: $(VENV)/.facegate-docs
+	$(BIN)/python -m sphinx -b html -q -W --keep-going docs docs-out
+
 # The page of history is bench-out/history.html.
 PROFILE ?= full
 bench: $(VENV)/.facegate-bench
@@ -84,6 +104,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.levels
 	$(BIN)/python -m benchmarks.residue
 	$(BIN)/python -m benchmarks.ledger
+	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
 # Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says
@@ -97,6 +118,7 @@ ROUNDS ?= 3
 peers: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.peers.photo_to_landmarks
 	$(BIN)/python -m benchmarks.peers.kernels
+	$(BIN)/python -m benchmarks.geometry
 	$(BIN)/python -m benchmarks.peers.residue_inline
 	$(BIN)/python -m benchmarks.peers.video --rounds $(ROUNDS) --out bench-out
 	$(BIN)/python -m benchmarks.peers.video_memory --out bench-out
@@ -111,4 +133,4 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 clean:
-	rm -rf $(VENV) .venv-* build dist demo-out audit-out bench-out .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .venv-* build dist demo-out audit-out bench-out docs-out docs/api .fixtures-cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

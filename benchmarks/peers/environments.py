@@ -28,6 +28,12 @@ PEERS = {
     "mediapipe-0.10.21": ["mediapipe==0.10.21", "numpy<2", "opencv-python-headless<4.12"],
     "mediapipe-video-1.2.2": ["mediapipe==1.2.2", "imageio-ffmpeg==0.8.1"],
     "mediapipe-1.2.2": ["mediapipe==1.2.2", "opencv-python-headless"],
+    # Alignment and pasting only; nothing is downloaded. With scikit-image 0.26 insightface warns at each crop, which
+    # would cost it time.
+    "insightface-2.1": ["insightface==2.1", "scikit-image<0.26"],
+    "facexlib-0.3.0": ["facexlib==0.3.0"],
+    # The 68 points, for how far ours are from them.
+    "dlib-20.0.1": ["dlib-bin==20.0.1.post1", "face_recognition_models==0.3.0", "setuptools<80", "numpy<2"],
     # It takes whatever OpenCV is there; with the same as facegate's, the difference is not OpenCV's.
     "supervision-0.31.2": ["supervision==0.31.2", f"opencv-python=={version('opencv-python')}", f"av=={version('av')}"],
 }

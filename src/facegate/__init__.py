@@ -8,13 +8,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from facegate.arguments import Reference
     from facegate.faces import Face, FaceSet
     from facegate.frames import Frames
     from facegate.gate import Gate
-    from facegate.media import ImageUpload, Output, RedactedImage, RedactedVideo, VideoUpload
+    from facegate.media import ImageUpload, Output, PastedImage, RedactedImage, RedactedVideo, VideoUpload
     from facegate.policy import MediaLimits, Policy, VideoLimits
     from facegate.receipt import Receipt, Signer, verify
     from facegate.receipt.ledger import Ledger, verify_ledger
+    from facegate.recognizer import Recognizer
     from facegate.request import Request
     from facegate.streaming import Progress
 
@@ -27,11 +29,14 @@ __all__ = [
     "Ledger",
     "MediaLimits",
     "Output",
+    "PastedImage",
     "Policy",
     "Progress",
     "Receipt",
+    "Recognizer",
     "RedactedImage",
     "RedactedVideo",
+    "Reference",
     "Request",
     "Signer",
     "VideoLimits",
@@ -49,11 +54,14 @@ _HOME = {
     "Ledger": "receipt.ledger",
     "MediaLimits": "policy",
     "Output": "media",
+    "PastedImage": "media",
     "Policy": "policy",
     "Progress": "streaming",
     "Receipt": "receipt",
+    "Recognizer": "recognizer",
     "RedactedImage": "media",
     "RedactedVideo": "media",
+    "Reference": "arguments",
     "Request": "request",
     "Signer": "receipt",
     "VideoLimits": "policy",

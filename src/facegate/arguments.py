@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facegate.errors import AnalysisError, ProtocolError, ShapeError
+from facegate.media import ImageUpload
 
-Subject: TypeAlias = Literal["largest", "none"] | int | tuple[float, float] | None
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A photo of the person who is to be the subject: ``request.analyze(upload, subject=facegate.Reference(photo))``.
+
+    Attributes:
+        upload: a picture that the same request admitted. Its largest face is the person.
+
+    Raises:
+        AnalysisError: it is none.
+    """
+
+    upload: ImageUpload
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.upload, ImageUpload):
+            raise AnalysisError("A Reference is made of a picture that the request admitted.")
 
 
-def checked_subject(subject: Subject) -> str | int | list[float] | None:
+Subject: TypeAlias = Literal["largest", "none"] | int | tuple[float, float] | Reference | None
+Selector: TypeAlias = str | int | list[float] | dict[str, int] | None
+
+
+def checked_subject(subject: Subject) -> Selector:
     """The selector in the form in which the child takes it.
 
     Raises:
         AnalysisError: it is no selector.
     """
+    if isinstance(subject, Reference):
+        return {"reference": subject.upload.upload_id}
     if subject is None or subject == "none":
         return None
     if subject == "largest" or (isinstance(subject, int) and not isinstance(subject, bool)):
@@ -27,7 +51,7 @@ def checked_subject(subject: Subject) -> str | int | list[float] | None:
         point = [float(value) for value in subject]
         if all(map(math.isfinite, point)):
             return point
-    raise AnalysisError("subject must be 'largest', 'none', an index or a point (x, y).")
+    raise AnalysisError("subject must be 'largest', 'none', an index, a point (x, y) or a Reference.")
 
 
 def checked_pixels(pixels: object) -> NDArray[np.uint8]:

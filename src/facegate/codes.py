@@ -47,6 +47,12 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "decode.damaged": (DecodeError, "The upload is damaged: its content does not decode."),
     "subject.index": (AnalysisError, "There is no face with that index in the upload."),
     "subject.point": (AnalysisError, "There is no face at that point of the upload."),
+    "subject.mesh": (AnalysisError, "The engine's landmarker sees no face where the subject is."),
+    "detector.failed": (AnalysisError, "The detector that the policy names failed on this picture."),
+    "detector.output": (
+        AnalysisError,
+        "The detector that the policy names gave what are no boxes (N, 4), confidence (N,) and key points (N, 6, 2).",
+    ),
     "redact.boxes": (AnalysisError, "Boxes to redact must be an (N, 4) float array, xyxy, in pixels."),
     "redact.style": (AnalysisError, "The style of redaction must be solid, pixelate or blur."),
     "redact.shape": (AnalysisError, "The shape of redaction must be box or ellipse."),
@@ -86,6 +92,16 @@ CODES: dict[str, tuple[type[FacegateError], str]] = {
     "output.container": (OutputError, "The output's container must be mp4, mov, mkv, webm, avi, gif or webp."),
     "output.codec": (OutputError, "The output's codec is unknown, or its container or picture size cannot have it."),
     "output.preset": (OutputError, "The output's preset must be one of x264's, from ultrafast to veryslow."),
+    "recognizer.output": (AnalysisError, "The recognizer gave something that is no number for this face."),
+    "reference.nobody": (AnalysisError, "The reference shows no face."),
+    "reference.unlike": (
+        AnalysisError,
+        "No face of the upload is the reference's: none is as like as the recognizer's threshold asks.",
+    ),
+    "reference.crowd": (
+        LimitExceededError,
+        "The upload shows more faces than a reference is compared with, which are 64.",
+    ),
 }
 
 

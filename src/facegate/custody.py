@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from facegate.errors import (
     AdoptionError,
@@ -32,6 +33,27 @@ if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion, AnyWindow
 
 T = TypeVar("T")
+HeldT = TypeVar("HeldT", bound="Held")
+
+
+class Held(Protocol):
+    """What custody can hold and let go: a region, or what has one."""
+
+    name: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, at most."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether there is nothing left to wipe."""
+
+    def wipe(self, used: int | None = None) -> Wiped:
+        """Overwrite and read back; see `facegate.memory.region.Region.wipe`."""
+
+    def close(self) -> None:
+        """Let go; idempotent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +69,23 @@ class Ending:
     error: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge did.
+
+    Attributes:
+        child_end: how the child ended.
+        wiped: what every wipe did.
+        seconds: how long it took, from the moment at which the request was over.
+        declined: calls of the child that were declined.
+    """
+
+    child_end: str
+    wiped: Sequence[Wiped]
+    seconds: float
+    declined: int
+
+
 class Custody:
     """A request's child, arena, media regions, windows and adopted objects.
 
@@ -58,7 +97,7 @@ class Custody:
         child: serves this request alone.
         request_id: for errors.
         timeout: longest time for one command, seconds.
-        ended: called once, after everything was let go, with the ending, the child's end and what every wipe did.
+        ended: called once, after everything was let go, with the ending and what was done.
     """
 
     def __init__(
@@ -66,7 +105,7 @@ class Custody:
         child: Server,
         request_id: str,
         timeout: float,
-        ended: Callable[[Ending, str, Sequence[Wiped]], None],
+        ended: Callable[[Ending, Purged], None],
     ) -> None:
         self.request_id = request_id
         self.ending: Ending | None = None
@@ -80,7 +119,7 @@ class Custody:
         self._child_end = ""
         self._owner = os.getpid()
         self._windows: dict[AnyWindow, AnyRegion] = {}
-        self._regions: dict[AnyRegion, int | None] = {}
+        self._regions: dict[Held, int | None] = {}
         self._analysis = 0
         self._wiped: list[Wiped] = []
         self._adoptions = Adoptions()
@@ -139,7 +178,7 @@ class Custody:
             command, sources, targets, files=files, timeout=self._timeout, request_id=self.request_id
         )
 
-    def hold(self, region: AnyRegion, used: int | None = None) -> AnyRegion:
+    def hold(self, region: HeldT, used: int | None = None) -> HeldT:
         """Take over a region, to be wiped at purge at the latest; only inside `working`.
 
         Args:
@@ -149,8 +188,12 @@ class Custody:
         self._regions[region] = used
         return region
 
+    def holds(self, region: Held) -> bool:
+        """Whether it is held and was not let go; only inside `working`."""
+        return region in self._regions
+
     @quiet
-    def release(self, region: AnyRegion, used: int | None = None) -> None:
+    def release(self, region: Held, used: int | None = None) -> None:
         """Wipe and close a region now, if purge has not done so already.
 
         Raises:
@@ -169,6 +212,12 @@ class Custody:
                     residuals=(region.name,),
                     request_id=self.request_id,
                 )
+
+    def drop(self, region: Held) -> None:
+        """`release` what is held, if it is."""
+        with self._busy:
+            if self.holds(region):
+                self.release(region)
 
     def begin_analysis(self) -> int:
         """Revoke what is exposed of the last analysis, whose place the next takes; return the next's number."""
@@ -191,7 +240,7 @@ class Custody:
             self.check_open()
             if analysis != self._analysis:
                 raise RequestClosedError("A later analysis took the place of this one.", request_id=self.request_id)
-            return self._window(self._child.arena, product.offset, page_ceil(product.length))
+            return self._window(self._child.arena, *product.window)
 
     def open_region(self, region: AnyRegion) -> AnyWindow:
         """A window on a whole held region."""
@@ -252,6 +301,7 @@ class Custody:
         if not first:
             self._gone.wait()
             return
+        begun = time.monotonic()
         interrupted: BaseException | None = None
         try:
             while not self._let_go:
@@ -260,7 +310,8 @@ class Custody:
                 except (KeyboardInterrupt, SystemExit) as error:
                     # Whoever presses Ctrl-C again wants to be out, not to leave a face behind: that comes afterwards.
                     interrupted = error
-            self._ended(self.ending, self._child_end, self._wiped)
+            declined = sum(self._child.declined.values())
+            self._ended(self.ending, Purged(self._child_end, self._wiped, time.monotonic() - begun, declined))
         finally:
             self._gone.set()
         if interrupted is not None:
@@ -286,7 +337,7 @@ class Custody:
             self._let_go = True
 
 
-def _wiped(region: AnyRegion, used: int | None) -> Wiped:
+def _wiped(region: Held, used: int | None) -> Wiped:
     try:
         return region.wipe(used)
     except Exception as error:  # noqa: BLE001 (whatever it was: purge goes on, and this is a residual)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import logging
 import threading
 import time
 from collections.abc import Callable
 
-_log = logging.getLogger("facegate")
+from facegate.logs import log
 
 
 class Deadlines:
@@ -64,6 +63,6 @@ class Deadlines:
                 action()
             except Exception as error:  # noqa: BLE001
                 # The next request's deadline matters more than this thread's exception; its class is all that is said.
-                _log.error("A deadline's action failed: %s", type(error).__name__)
+                log("gate", "deadline.failed", error=type(error).__name__)
             # Or this thread would keep the request, which is over, until another one's time is.
             del action

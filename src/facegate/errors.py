@@ -42,6 +42,22 @@ class DecodeError(UploadError):
     """The content claims a known type but does not decode."""
 
 
+class TransferError(UploadError):
+    """The upload did not arrive as it must."""
+
+
+class StalledUploadError(TransferError, TimeoutError):
+    """The sender was too slow."""
+
+
+class MalformedUploadError(TransferError):
+    """What the upload is wrapped in, a multipart form for one, breaks its own rules."""
+
+
+class DisconnectedError(TransferError, ConnectionError):
+    """The sender went away before it had its answer."""
+
+
 class ShapeError(FacegateError, ValueError):
     """An array has another shape or dtype than it must have; the message has both."""
 
@@ -52,6 +68,22 @@ class AnalysisError(FacegateError):
 
 class OutputError(FacegateError):
     """The output cannot be produced as asked."""
+
+
+class GenerationError(FacegateError):
+    """The worker's own code, a pipeline or what feeds it, raised while a request was open.
+
+    What it raised is not linked: its message and its frames may hold what it worked on.
+
+    Attributes:
+        error: full name of what was raised.
+        where: file and line of each call on the way there, outermost first.
+    """
+
+    def __init__(self, reason: str, *, error: str, where: Sequence[str] = (), request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.error = error
+        self.where = tuple(where)
 
 
 class SandboxError(FacegateError):
@@ -118,6 +150,10 @@ class SealedError(FacegateError, TypeError):
     """Something facial was about to be copied, pickled or converted outside `expose`."""
 
 
+class ReadOnlyError(FacegateError, ValueError):
+    """What is exposed was about to be written to."""
+
+
 class AdoptionError(FacegateError, TypeError):
     """The object cannot be handed over to be purged; the message says why."""
 
@@ -128,6 +164,22 @@ class PolicyError(FacegateError):
 
 class PurposeError(PolicyError):
     """The purpose is not one that the policy names."""
+
+
+class BusyError(PolicyError):
+    """As many requests are open, and wait, as the policy allows, or one waited for as long as it may: try again later.
+
+    Attributes:
+        retry_after: whole seconds until another try would probably have its turn, as HTTP's header of that name.
+    """
+
+    def __init__(self, reason: str, *, retry_after: int, request_id: str | None = None) -> None:
+        super().__init__(reason, request_id=request_id)
+        self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A task queue may hand it to another process; the class cannot be called without its seconds.
+        return _busy, (self.reason, self.retry_after, self.request_id)
 
 
 class ReceiptError(FacegateError):
@@ -156,3 +208,7 @@ class InvalidLedgerError(InvalidReceiptError):
     def __reduce__(self) -> tuple[Any, ...]:
         # Checks may run in another process; calling the class with the whole sentence would number it twice.
         return InvalidLedgerError, (self.reason,), {"entry": self.entry}
+
+
+def _busy(reason: str, retry_after: int, request_id: str | None) -> BusyError:
+    return BusyError(reason, retry_after=retry_after, request_id=request_id)

@@ -10,22 +10,27 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
-from facegate.custody import Custody, Ending
+from facegate.closing import closed_by
+from facegate.custody import Custody, Ending, Purged
 from facegate.deadlines import Deadlines
 from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
 from facegate.hosting import Facts, Pool, start
 from facegate.levels import hold_against, level_of
-from facegate.memory.wiped import Wiped
+from facegate.logs import log
+from facegate.metrics import Load, Metrics
 from facegate.policy import Policy
 from facegate.protections import Protection
-from facegate.receipt import Closed, Opened, Outcome, PurgeReport, Receipt, Signer, open_receipt
+from facegate.receipt import Opened, Receipt, Signer, open_receipt
+from facegate.reports import Reports
 from facegate.request import Request
+from facegate.turn import Turn
+from facegate.turns import Turns
 
 if TYPE_CHECKING:
     # Not at run time: its file takes fcntl, which not every system has where the level inline works.
@@ -44,10 +49,13 @@ class Gate:
             it raises on OPEN, the request does not begin.
         ledger: receipts are appended to it, before `on_receipt` is called and under the same rule; its key signs them
             unless a signer is given. Closing the gate writes a checkpoint; closing the ledger is its owner's.
+        metrics: told what becomes of requests, in counts and times; a callable, or an object with a method ``record``,
+            that takes a `facegate.metrics.Event`. What it raises hurts no request.
 
     Raises:
         ProtectionError: this host lacks a protection that the policy insists on.
         LockLimitError: so little memory may be locked that geometry could be swapped out.
+        PolicyError: what the policy names to analyze with cannot be loaded, or is not what it says.
         SandboxSetupError: the zygote did not start with every protection.
 
     Does not protect against: root on the host, other code in the worker that copies what it is shown.
@@ -60,6 +68,7 @@ class Gate:
         signer: Signer | None = None,
         on_receipt: Callable[[Receipt], None] | None = None,
         ledger: Ledger | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self.policy = policy or Policy()
         self.signer = signer or (Signer.generate() if ledger is None else ledger.signer)
@@ -68,13 +77,16 @@ class Gate:
         self._ledger = ledger
         self._guard = threading.Lock()
         self._used: set[str] = set()
-        self._open: dict[str, Request] = {}
+        self._open: dict[str, Custody] = {}
         self._sequence = itertools.count(1)
         self._closed = False
         self._owner = os.getpid()
         self._deadlines = Deadlines()
         self._protections: list[Protection] = []
+        self._reports = Reports(metrics, self.gate_id, lambda: self.load)
+        self._turns = Turns(self.policy.max_open, self.policy.max_waiting, self.policy.max_wait, self._reports)
         self.pool = self._start()
+        log("gate", "gate.opened", gate_id=self.gate_id, level=level_of(self._protections))
         # At interpreter exit requests may be open; the weak reference lets a forgotten gate go before that.
         atexit.register(_close_if_alive, weakref.ref(self))
 
@@ -122,58 +134,70 @@ class Gate:
         if not 0 < life <= self.policy.ttl:
             raise PolicyError(f"ttl must be over 0 and at most the policy's {self.policy.ttl:g} seconds.")
         with self._guard:
-            if self._closed:
-                raise RequestClosedError("The gate is closed.", request_id=request_id)
+            self._check_open(request_id)
             if request_id in self._used:
                 raise RequestReusedError("The request ID was used before.", request_id=request_id)
             self._used.add(request_id)
         policy = self.policy
-        return Request(request_id, purpose, policy.limits, policy.video, partial(self._begin, life))
+        begin, turn = partial(self._begin, life), Turn(self._turns, request_id)
+        return Request(request_id, purpose, policy.limits, policy.video, begin, turn, policy.recognizer)
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
 
+    @property
+    def load(self) -> Load:
+        """How busy the gate is now."""
+        return Load(self._turns.taken, self._turns.waiting, self.pool.ready)
+
+    @property
+    def metrics_failures(self) -> int:
+        """How often the metrics hook raised."""
+        return self._reports.failures
+
     def close(self) -> None:
-        """Purge every open request, end the children and the zygote; idempotent."""
+        """Refuse who waits, purge every open request, end the children and the zygote; idempotent."""
         if os.getpid() != self._owner:
             return  # a fork of the worker must not end its parent's zygote
         with self._guard:
             already, self._closed = self._closed, True
-            requests = list(self._open.values())
-        for request in requests:
-            request.cancel()
+            open_ones = list(self._open.values())
+        self._turns.close()
+        for custody in open_ones:
+            custody.end(Ending("cancelled"))
         if not already:
             self._deadlines.close()
             self.pool.close()
             if self._ledger is not None:
                 self._ledger.checkpoint()
+            log("gate", "gate.closed", gate_id=self.gate_id)
+
+    def _check_open(self, request_id: str) -> None:
+        if self._closed:
+            raise RequestClosedError("The gate is closed.", request_id=request_id)
 
     def _begin(self, life: float, request: Request) -> Custody:
-        """Take a child for the request and sign its OPEN receipt."""
-        with self._guard:
-            if self._closed:
-                raise RequestClosedError("The gate is closed.", request_id=request.request_id)
-            if len(self._open) >= self.policy.max_open:
-                raise PolicyError(
-                    f"{self.policy.max_open} requests are open, which is the most that the policy allows.",
-                    request_id=request.request_id,
-                )
-            self._open[request.request_id] = request
+        """Take a child for the request, whose turn it is, and sign its OPEN receipt."""
         try:
             child = self.pool.take()
         except BaseException:
-            with self._guard:
-                del self._open[request.request_id]
+            self._reports.refused(request.request_id, "failed", waited=request.turn.waited)
             raise
         alarm: list[int] = []
         custody = Custody(
             child, request.request_id, self.policy.operation_timeout, partial(self._ended, request, alarm)
         )
         try:
+            self._reports.opened(request.request_id, request.turn.waited)
+            self._check_open(request.request_id)
             request.receipt = open_receipt(self._opened(request), self.signer)
             self._keep(request.receipt)
+            with self._guard:
+                # A gate that was closed meanwhile has ended those that it knew of, and this one is not among them.
+                self._check_open(request.request_id)
+                self._open[request.request_id] = custody
         except BaseException as error:
             custody.end(Ending("exception", type(error).__name__))
             raise
@@ -201,39 +225,34 @@ class Gate:
             protections=self._protections,
         )
 
-    def _ended(
-        self, request: Request, alarm: list[int], ending: Ending, child_end: str, wiped: Sequence[Wiped]
-    ) -> None:
-        """Sign the CLOSE receipt; the last step of every purge."""
+    def _ended(self, request: Request, alarm: list[int], ending: Ending, purged: Purged) -> None:
+        """Let the next request have its turn and sign the CLOSE receipt; the last step of every purge."""
         with self._guard:
             self._open.pop(request.request_id, None)
+        request.turn.give_back()
         for number in alarm:
             self._deadlines.cancel(number)
-        residuals = sorted({each.name for each in wiped if each.bytes_nonzero})
-        if residuals and self.policy.on_residual == "raise":
+        seconds = time.monotonic() - request.opened_monotonic
+        closed = closed_by(ending, purged, request.opened_at + timedelta(seconds=seconds))
+        if closed.purge.residuals and self.policy.on_residual == "raise":
             request.purge_error = PurgeError(
-                f"Purge read back bytes that were not zero in: {', '.join(residuals)}.",
-                residuals=residuals,
+                f"Purge read back bytes that were not zero in: {', '.join(closed.purge.residuals)}.",
+                residuals=closed.purge.residuals,
                 request_id=request.request_id,
             )
-        if request.receipt is None:
-            return
-        report = PurgeReport(
-            bytes_wiped=sum(each.bytes_wiped for each in wiped),
-            bytes_reread=sum(each.bytes_reread for each in wiped),
-            bytes_nonzero=sum(each.bytes_nonzero for each in wiped),
-            residuals=residuals,
-        )
-        outcome: Outcome = "purge-failed" if residuals else ending.outcome
-        closed = Closed(
-            outcome=outcome,
-            error=ending.error,
-            child_end=child_end,
-            purge=report,
-            closed_at=request.opened_at + timedelta(seconds=time.monotonic() - request.opened_monotonic),
-        )
-        request.receipt = request.receipt.close(closed, self.signer)
-        self._keep(request.receipt)
+        try:
+            if request.receipt is not None:
+                request.receipt = request.receipt.close(closed, self.signer)
+                self._keep(request.receipt)
+        finally:
+            self._reports.closed(
+                request.request_id,
+                closed.outcome,
+                seconds_open=seconds - purged.seconds,
+                seconds_purge=purged.seconds,
+                declined=purged.declined,
+                residuals=closed.purge.residuals,
+            )
 
     def _keep(self, receipt: Receipt) -> None:
         try:

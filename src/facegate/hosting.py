@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -22,6 +22,10 @@ class Server(Protocol):
     """What serves one request: a child process, or a stand-in for one in the worker."""
 
     end: str | None
+
+    @property
+    def declined(self) -> Mapping[str, int]:
+        """How often each call was tried that is declined instead of ending the server; after its end too."""
 
     @property
     def arena(self) -> AnyRegion:
@@ -68,6 +72,10 @@ class Pool(Protocol):
     def facts(self) -> Facts:
         """What every server of this pool is."""
 
+    @property
+    def ready(self) -> int:
+        """Servers that are prepared and serve nobody yet."""
+
     def wait_full(self, timeout: float) -> bool:
         """Wait until what can be prepared is; for benchmarks and tests."""
 
@@ -85,6 +93,7 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
 
     Raises:
         LockLimitError: the policy insists on more locked memory than the limit allows.
+        PolicyError: what the policy would have loaded is not there, or is not what it says.
         ProtectionError: the host reaches less than the policy insists on.
         SandboxSetupError: the zygote did not start.
     """
@@ -99,13 +108,16 @@ def start(policy: Policy, accept: Callable[[Facts], object]) -> Pool:
             from facegate.sandbox.budget import Budget  # noqa: PLC0415
             from facegate.sandbox.pool import SparePool  # noqa: PLC0415
 
-            return SparePool(policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy))
+            return SparePool(
+                policy.spares, accept, Budget.of(policy), secret=_secret_arenas(policy), wanted=policy.wanted()
+            )
         except ProtectionError:
-            if policy.level != "inline":
+            # mediapipe reports its usage to a server: only a child keeps it from that.
+            if policy.level != "inline" or policy.engine == "mediapipe":
                 raise
     from facegate.inline import InlinePool  # noqa: PLC0415
 
-    pool = InlinePool()
+    pool = InlinePool(policy.wanted())
     accept(pool.facts())
     return pool
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facegate.codes import Refusal, to_error
+from facegate.engine import Engine
 from facegate.errors import ChildCrashedError, FacegateError, RequestClosedError
 from facegate.hosting import Facts
 from facegate.memory.arena import ARENA_BYTES
 from facegate.memory.regions import LINUX, new_region
 from facegate.protections import Protection
+from facegate.vision.engines.choose import workbench
+from facegate.vision.recognize import Recognition
 from facegate.vision.workbench import Workbench
 
 if TYPE_CHECKING:
@@ -34,17 +37,34 @@ class InlinePool:
     command that hangs cannot be ended.
     """
 
-    def __init__(self) -> None:
-        self._bench = Workbench()
+    def __init__(self, wanted: Mapping[str, Any] | None = None) -> None:
+        """Load.
+
+        Args:
+            wanted: `facegate.policy.Policy.wanted`; not mediapipe, whose network nobody refuses here.
+
+        Raises:
+            PolicyError: what it names is not there, or is not what it says.
+        """
+        entry = (wanted or {}).get("recognizer")
+        self._bench = workbench(Engine.of(wanted or {}))
+        self._bench.recognition = None if entry is None else Recognition(entry)
         self._turn = threading.Lock()
 
     def take(self) -> InlineServer:
         """A server for one request."""
-        return InlineServer(Workbench(self._bench.detector, self._bench.landmarker), self._turn)
+        return InlineServer(
+            Workbench(self._bench.detector, self._bench.landmarker, self._bench.recognition), self._turn
+        )
 
     def facts(self) -> Facts:
         """What there is of protection: that of the arena, on Linux."""
         return Facts(_found() if LINUX else [], self._bench.models())
+
+    @property
+    def ready(self) -> int:
+        """Nothing is prepared."""
+        return 0
 
     def wait_full(self, timeout: float) -> bool:  # noqa: ARG002
         """Nothing is prepared."""
@@ -69,6 +89,11 @@ class InlineServer:
         self._turn = turn
         self._killed = False
         self._bench.begin(self.arena.buffer())
+
+    @property
+    def declined(self) -> Mapping[str, int]:
+        """No call is: there is no filter."""
+        return {}
 
     def call(
         self,

@@ -71,6 +71,12 @@ class RedactedImage(Picture):
     redacted = True
 
 
+class PastedImage(Picture):
+    """A picture into which `Request.paste` put a crop back; it can be redacted, pasted into and finished like any."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFacts:
     """What is known of a video without decoding it.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
+from facegate.engine import Engine
 from facegate.errors import PolicyError
 from facegate.protections import LEVELS, TABLE, Level
+from facegate.recognizer import Recognizer
 from facegate.showable import is_showable
 
 MIB = 1 << 20
+ENGINES = ("facegate", "mediapipe")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,10 @@ class Policy:
         ttl: longest life of a request, seconds; it is purged when that is over.
         operation_timeout: longest time that the child may take over one command, seconds.
         spares: children kept forked and warm, waiting for a request.
-        max_open: requests open at a time; one more is refused.
+        max_open: requests open at a time; one more waits for its turn, or is refused.
+        max_waiting: requests that may wait for their turn; one more is refused at once. By default none waits: a worker
+            without a limit of its own on what it accepts should not collect uploads.
+        max_wait: longest time that one waits, seconds; then it is refused.
         level: the least level of protection that is accepted. The gate takes the best that the host allows, and refuses
             to open if that is less than this.
         ceiling: the gate goes no higher than this, though the host may allow it; `docs/levels.md` says what each level
@@ -92,6 +99,13 @@ class Policy:
             on the receipt, and the level on the receipt is the one that is reached without them.
         on_residual: what to do when purge could not show that everything is gone: ``"raise"`` `PurgeError`, or only
             ``"record"`` it on the receipt.
+        recognizer: a network of yours that makes identity embeddings of the subject; None, the default, makes none.
+        engine: what analyzes: ``"facegate"``, or ``"mediapipe"``, which must be installed (``facegate[mediapipe]``) and
+            needs a child process, where it has no network. See `docs/engines.md`.
+        landmarker: path of the official `face_landmarker.task`, for the engine mediapipe, which then meshes the subject
+            and makes ``"blendshapes"``; without it facegate's own networks mesh the subject.
+        detector: name of a detector that an installed package offers (see `facegate.detectors`); it finds the faces of
+            pictures in the place of facegate's own. Videos are searched by facegate's.
     """
 
     purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
@@ -101,10 +115,16 @@ class Policy:
     operation_timeout: float = 30.0
     spares: int = 2
     max_open: int = 64
+    max_waiting: int = 0
+    max_wait: float = 30.0
     level: Level = "process"
     ceiling: Level = "sealed"
     waivers: Mapping[str, str] = field(default_factory=dict, hash=False)
     on_residual: Literal["raise", "record"] = "raise"
+    recognizer: Recognizer | None = None
+    engine: Literal["facegate", "mediapipe"] = "facegate"
+    landmarker: str | os.PathLike[str] | None = None
+    detector: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", frozenset(self.purposes))
@@ -115,10 +135,16 @@ class Policy:
             ttl=self.ttl,
             operation_timeout=self.operation_timeout,
             max_open=self.max_open,
+            max_wait=self.max_wait,
         )
+        if isinstance(self.max_waiting, bool) or not isinstance(self.max_waiting, int) or self.max_waiting < 0:
+            raise PolicyError("Policy.max_waiting must be a whole number, 0 or more.")
         if self.spares < 0:
             raise PolicyError("Policy.spares must be 0 or more.")
+        if self.recognizer is not None and not isinstance(self.recognizer, Recognizer):
+            raise PolicyError("Policy.recognizer must be a facegate.Recognizer or None.")
         self._check_level()
+        self._check_engine()
 
     def _check_level(self) -> None:
         for name, level in (("level", self.level), ("ceiling", self.ceiling)):
@@ -136,11 +162,32 @@ class Policy:
         if self.on_residual not in {"raise", "record"}:
             raise PolicyError("Policy.on_residual must be 'raise' or 'record'.")
 
+    def _check_engine(self) -> None:
+        if self.engine not in ENGINES:
+            raise PolicyError(f"Policy.engine must be one of {', '.join(ENGINES)}.")
+        if self.engine == "mediapipe" and self.ceiling == "inline":
+            raise PolicyError("The engine mediapipe reports its usage, so it runs in a child alone: not at 'inline'.")
+        if self.landmarker is not None:
+            if self.engine != "mediapipe":
+                raise PolicyError("Policy.landmarker is for the engine mediapipe.")
+            # The zygote works elsewhere than the worker.
+            path = os.path.abspath(os.fsdecode(self.landmarker))  # noqa: PTH100 (Path.resolve would follow links)
+            object.__setattr__(self, "landmarker", path)
+        if self.detector is not None and (self.engine != "facegate" or not is_showable(self.detector)):
+            raise PolicyError("Policy.detector must be the name of an entry point, and goes with the engine facegate.")
+
+    def wanted(self) -> dict[str, Any]:
+        """What is to be loaded besides what facegate ships, as the zygote gets it."""
+        engine = Engine(self.engine, None if self.landmarker is None else str(self.landmarker), self.detector)
+        wanted = {} if engine.shipped else {"engine": asdict(engine)}
+        return wanted if self.recognizer is None else wanted | {"recognizer": self.recognizer.as_dict()}
+
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
         plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
+        plain |= {"recognizer": None if self.recognizer is None else self.recognizer.rules()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

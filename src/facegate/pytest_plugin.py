@@ -23,7 +23,7 @@ import pytest
 
 if TYPE_CHECKING:
     import facegate
-    from facegate.audit.sealed_test import Allowed
+    from facegate.audit.leaks import Allowed
 
 _MARKER: Final = "facegate_sealed"
 _UNVERIFIED: Final = pytest.StashKey[dict[str, None]]()
@@ -51,7 +51,7 @@ def facegate_gate() -> Generator[facegate.Gate]:
 
 
 def _allowed(marker: pytest.Mark) -> Allowed:
-    from facegate.audit.sealed_test import Allowed  # noqa: PLC0415
+    from facegate.audit.leaks import Allowed  # noqa: PLC0415
 
     known = {"files", "kept", "residue"}
     if marker.args or set(marker.kwargs) - known:

@@ -6,29 +6,41 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from facegate import stills, videos
+from facegate import geometry, stills, videos
 from facegate.aio import AsyncRequest
-from facegate.arguments import Subject, checked_subject, whole, word
+from facegate.arguments import Reference, Subject, checked_subject, whole, word
 from facegate.custody import Custody, Ending
-from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
-from facegate.faces import Face, FaceSet
+from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError, UploadError
+from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
 from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
-from facegate.media import ImageUpload, Media, Output, Picture, RedactedImage, RedactedVideo, VideoUpload
+from facegate.intake import Intake
+from facegate.media import (
+    ImageUpload,
+    Media,
+    Output,
+    PastedImage,
+    Picture,
+    RedactedImage,
+    RedactedVideo,
+    VideoUpload,
+)
 from facegate.memory.arena import LAYOUT, checked_count
 from facegate.memory.regions import new_region
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
+from facegate.recognizer import Recognizer
 from facegate.targets import To, target_for
+from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
 
 if TYPE_CHECKING:
@@ -53,6 +65,7 @@ class Request:
         purpose: as given to the gate.
         receipt: OPEN while the block runs, CLOSE afterwards, None before.
         purge_error: set when purge could not show that everything is gone.
+        recognizer: what makes identity embeddings of the subject, as the policy names it; None for nothing.
 
     Does not protect against: copies that the worker makes inside `expose`, the generated output itself.
     """
@@ -64,6 +77,8 @@ class Request:
         limits: MediaLimits,
         video_limits: VideoLimits,
         begin: Callable[[Request], Custody],
+        turn: Turn,
+        recognizer: Recognizer | None = None,
     ) -> None:
         self.request_id = request_id
         self.purpose = purpose
@@ -72,6 +87,8 @@ class Request:
         self.opened_monotonic = time.monotonic()
         self.receipt: Receipt | None = None
         self.purge_error: PurgeError | None = None
+        self.turn = turn
+        self.recognizer = recognizer
         self._limits = limits
         self._video_limits = video_limits
         self._begin = begin
@@ -84,15 +101,32 @@ class Request:
         return self
 
     def open(self) -> None:
-        """Take a child and sign the OPEN receipt; what entering the block does.
+        """Wait for a turn, where the policy lets requests wait, take a child and sign the OPEN receipt.
+
+        What entering the block does. After `BusyError` the same request may be entered again.
 
         Raises:
-            RequestClosedError: the request was entered before.
+            BusyError: as many requests are open and wait as the policy allows, or this one waited as long as it may.
+            RequestClosedError: the request was entered before, or the gate is closed.
         """
+        self.check_new()
+        self.turn.take()
+        self.begin()
+
+    def check_new(self) -> None:
+        """Raise if the request was entered before."""
         if self._custody is not None:
             raise RequestClosedError("A request is entered once.", request_id=self.request_id)
-        self.opened_at, self.opened_monotonic = datetime.now(UTC), time.monotonic()
-        self._custody = self._begin(self)
+
+    def begin(self) -> None:
+        """The rest of `open`, when the turn has come; gives it back if that fails."""
+        try:
+            self.check_new()
+            self.opened_at, self.opened_monotonic = datetime.now(UTC), time.monotonic()
+            self._custody = self._begin(self)
+        except BaseException:
+            self.turn.give_back()
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -114,16 +148,19 @@ class Request:
     def admit(self, source: Source, media: Literal["video"]) -> VideoUpload: ...
 
     @overload
-    def admit(self, source: Source, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
+    def admit(self, source: Source | Intake, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
 
     @quiet
-    def admit(self, source: Source, media: Literal["auto", "image", "video"] = "auto") -> ImageUpload | VideoUpload:
+    def admit(
+        self, source: Source | Intake, media: Literal["auto", "image", "video"] = "auto"
+    ) -> ImageUpload | VideoUpload:
         """Hand an upload to the child, which decodes a picture and looks at the header of a video.
 
         Args:
             source: the encoded upload: bytes, a path, an open descriptor or a binary file object; the caller's still,
                 and read from where it stands. A video in a plain file is not copied: the child reads it, read-only, as
-                long as the request lasts, so it must not be changed meanwhile.
+                long as the request lasts, so it must not be changed meanwhile. Or an `Intake` of this request, whose
+                pieces are all there; it says itself what it is.
             media: ``"auto"`` goes by the first bytes. An animated GIF or WebP is then a picture, its first frame; as
                 ``"video"`` it is all of them.
 
@@ -134,6 +171,8 @@ class Request:
         custody = self._open_custody()
         if media not in MEDIA:
             raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
+        if isinstance(source, Intake):
+            return self._admit_intake(custody, source, media)
         plain = None if media == "image" else plain_file(source)
         if plain is not None:
             try:
@@ -151,6 +190,49 @@ class Request:
         region, used = stage(source, limit, self.request_id, custody.check_open, custody.release)
         if kind == "video":
             return self._admit_video(custody, (region, used))
+        return self._admit_image(custody, region, used)
+
+    def intake(self, media: Literal["auto", "image", "video"] = "auto") -> Intake:
+        """Somewhere to write an upload that comes in pieces, for `admit` when all have come.
+
+        Args:
+            media: as for `admit`; it decides which limit holds.
+
+        Raises:
+            RequestClosedError: the request is not open.
+        """
+        custody = self._open_custody()
+        if media not in MEDIA:
+            raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
+        limits = {"image": int(self._limits.bytes), "video": int(self._video_limits.bytes)}
+        made = Intake(None if media == "auto" else media, limits.__getitem__, self.request_id, custody.check_open)
+        with custody.working():
+            return custody.hold(made)
+
+    def drop(self, intake: Intake) -> None:
+        """Wipe what came of an upload that is not to be admitted; purge does so anyway."""
+        if self._custody is not None:
+            self._custody.drop(intake)
+
+    def _admit_intake(self, custody: Custody, intake: Intake, media: str) -> ImageUpload | VideoUpload:
+        if media != "auto":
+            raise AnalysisError("What an intake is held to be was said when it was made: leave media out.")
+        with custody.working():
+            if not custody.holds(intake):
+                raise AnalysisError("The intake is not one of this request, or was admitted or dropped.")
+            try:
+                region, used, kind = intake.seal()
+            except UploadError:
+                custody.drop(intake)
+                raise
+            custody.hold(region, used)
+            intake.give()
+            custody.drop(intake)
+        if kind == "video":
+            return self._admit_video(custody, (region, used))
+        return self._admit_image(custody, region, used)
+
+    def _admit_image(self, custody: Custody, region: AnyRegion, used: int) -> ImageUpload:
         try:
             with custody.working():
                 custody.hold(region, used)
@@ -193,19 +275,24 @@ class Request:
         Args:
             upload: of this request.
             subject: ``"largest"``; an index, faces being sorted by area, largest first; a point (x, y) in pixels that
-                lies on the face; or ``"none"`` (or None) to find boxes only.
+                lies on the face; ``"none"`` (or None) to find boxes only; or a `Reference`, another picture of this
+                request, for the face that is most like the largest one there. That takes a policy with a recognizer
+                that states a threshold; to compare faces, each is embedded in the child and that overwritten at once.
             scan: ``"everyone"`` finds faces from 24 pixels up. ``"large"`` takes a single coarse look, some times
                 faster, for one large subject; small faces are missed, and `redact` finds them by a scan of its own.
             at: of a video, which frame is looked at: the one shown so many seconds after the first. `redact` leaves the
                 face that it is told to keep from there on.
 
         Raises:
-            AnalysisError: there is no face with that index or at that point. An empty picture is no error: the set is
-                empty and has no subject.
+            AnalysisError: there is no face with that index or at that point, or none that is the reference's. An empty
+                picture is no error otherwise: the set is empty and has no subject.
+            LimitExceededError: there are more faces than a reference is compared with.
         """
         custody = self._open_custody()
         self._check_mine(upload)
         wish = checked_subject(subject)
+        if isinstance(subject, Reference):
+            self._check_comparable(subject)
         if scan not in SCANS:
             raise AnalysisError("scan must be 'everyone' or 'large'.")
         video = isinstance(upload, VideoUpload)
@@ -219,7 +306,8 @@ class Request:
             answer = custody.call(command)
             count = checked_count(answer.get("faces"))
             index = None if answer.get("subject") is None else whole(answer, "subject", 0, count - 1)
-        return FaceSet(self, upload.upload_id, analysis, count, index)
+        made = answer.get("blendshapes") is True
+        return FaceSet(self, upload, analysis, count, index, has_blendshapes=made)
 
     @overload
     def redact(
@@ -282,6 +370,57 @@ class Request:
         if isinstance(upload, VideoUpload):
             return RedactedVideo(self, upload.upload_id, upload.facts, command["plan"])
         return RedactedImage(self, upload.upload_id, upload.size_wh, upload.format)
+
+    @quiet
+    def paste(
+        self,
+        face: Face,
+        pixels: NDArray[np.uint8],
+        *,
+        kind: geometry.CropKind = "ffhq",
+        size: int | None = None,
+        template: ArrayLike | None = None,
+        mask: geometry.MaskKind | Literal["crop"] = "oval",
+        feather: float = 0.1,
+        match_colour: bool = False,
+        onto: Picture | None = None,
+    ) -> PastedImage:
+        """Put a crop that was generated back where `Face.crop` cut it out.
+
+        Args:
+            face: the subject of the latest analysis, in a picture.
+            pixels: (S, S, 3) uint8, RGB, read and not kept.
+            kind: of the crop, as `kind`, `size` and `template` of `Face.crop`.
+            size: None is the edge of `pixels`.
+            template: see `kind`.
+            mask: what of the crop is taken, a kind of `Face.mask`, or ``"crop"`` for all of it.
+            feather: width of the soft edge, as a share of the face's size, 0 to 1.
+            match_colour: give the crop the mean and the spread of colour that the picture has there.
+            onto: a picture of this request, of the upload's size: a redacted one, whose bystanders then stay covered,
+                or one that was pasted into. None is the upload as it came in, with everyone in it.
+
+        Returns:
+            A new picture, for `finish` and `expose`; what it was pasted onto stays as it is.
+
+        Raises:
+            AnalysisError: an argument is none of these, or the face is a bystander.
+            ShapeError: the array or the template is none of these.
+            RequestClosedError: the request is over, or a later analysis took the place of the face's.
+        """
+        custody = self._open_custody()
+        face.check_subject()
+        upload = face.faces.upload
+        self._check_mine(upload)
+        crop = geometry.checked_crop(pixels, size)
+        command = geometry.crop_wish(kind, len(crop), template) | geometry.mask_wish(mask, feather, "crop")
+        base = upload if onto is None else onto
+        self._check_mine(base)
+        if not isinstance(upload, Picture) or not isinstance(base, Picture) or base.size_wh != upload.size_wh:
+            raise AnalysisError("paste puts a crop into a picture of the upload's size, not into a video.")
+        made = next(self._upload_ids)
+        command |= {"upload": base.upload_id, "redacted": base.redacted, "pasted": made}
+        geometry.paste(custody, face, crop, command | {"match_colour": bool(match_colour)})
+        return PastedImage(self, made, upload.size_wh, upload.format)
 
     @quiet
     def frames(
@@ -433,7 +572,8 @@ class Request:
         until then, and is kept alive. What could not be zeroed is a residual: `PurgeError`, and named on the receipt.
 
         Args:
-            value: a numpy array, a torch tensor on the processor or a CUDA device, a bytearray or a memoryview.
+            value: a numpy array, a torch tensor on the processor or a CUDA device, a PIL image, a bytearray or a
+                memoryview.
 
         Returns:
             The same object.
@@ -442,6 +582,14 @@ class Request:
             AdoptionError: it is none of these, or its memory belongs to another open request.
         """
         return self._open_custody().adopt(value)
+
+    def check_open(self) -> None:
+        """Raise unless the request is open; for long work of the worker's own, which cannot be interrupted.
+
+        Raises:
+            RequestClosedError: it is over; the message says how it ended.
+        """
+        self._open_custody()
 
     @contextmanager
     def expose_pixels(self, picture: Picture) -> Iterator[NDArray[np.uint8]]:
@@ -460,6 +608,14 @@ class Request:
             custody.close_window(window)
             custody.release(region)
 
+    def expose_crop(self, face: Face, wish: dict[str, Any]) -> AbstractContextManager[geometry.Crop]:
+        """What `Face.crop` does."""
+        return geometry.crop(self._open_custody(), face, wish)
+
+    def expose_mask(self, face: Face, wish: dict[str, Any]) -> AbstractContextManager[NDArray[np.float32]]:
+        """What `Face.mask` does."""
+        return geometry.mask(self._open_custody(), face, wish)
+
     @contextmanager
     def expose_product(self, faces: FaceSet, name: str, rows: slice | int) -> Iterator[NDArray[np.float32]]:
         """What `FaceSet.expose` and `Face.expose` do."""
@@ -467,7 +623,9 @@ class Request:
         product = LAYOUT[name]
         window = custody.open_product(faces.analysis, product)
         try:
-            yield window.array(np.float32, product.shape)[rows]  # type: ignore[misc]
+            whole_pages = window.array(np.float32, (product.window[1] // 4,))
+            own = whole_pages[product.begin : product.begin + product.length // 4]
+            yield own.reshape(product.shape)[rows]  # type: ignore[misc]
         finally:
             custody.close_window(window)
 
@@ -520,6 +678,19 @@ class Request:
                 "keep must be a face of the latest analysis of this upload.", request_id=self.request_id
             )
         return face.index
+
+    def _check_comparable(self, reference: Reference) -> None:
+        self._check_mine(reference.upload)
+        if self.recognizer is None:
+            raise AnalysisError(
+                f"A Reference needs a network that compares faces: {NAME_ONE}", request_id=self.request_id
+            )
+        if self.recognizer.threshold is None:
+            raise AnalysisError(
+                "A Reference needs to know when two faces are one person's: give Recognizer(threshold=...) the cosine "
+                "that the model's publisher states.",
+                request_id=self.request_id,
+            )
 
     def _check_mine(self, media: Media) -> None:
         if not isinstance(media, Media) or not media.belongs_to(self):

@@ -7,6 +7,9 @@ import mmap
 # Larger colour profiles exist only as attacks or as device calibration that no viewer needs.
 MAX_ICC_BYTES = 4 << 20
 
+# In front of an aligned crop's pixels: its two matrices, float32, and room to begin the pixels where a cache line does.
+CROP_HEADER = 64
+
 # Headers and Huffman tables (JPEG: under 1 KiB), chunk frames, and what zlib and libwebp add to tiny pictures.
 _FIXED = 64 * 1024
 

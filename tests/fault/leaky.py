@@ -148,7 +148,11 @@ def leave_descriptor(patch: Patch, _: Path) -> None:
 
 
 def sign_nothing(patch: Patch, _: Path) -> None:
-    patch.setattr(Gate, "_ended", lambda self, request, *_: self._open.pop(request.request_id, None))
+    def leaky(self: Gate, request: Request, *_: Any) -> None:
+        self._open.pop(request.request_id, None)
+        request.turn.give_back()
+
+    patch.setattr(Gate, "_ended", leaky)
 
 
 def sign_wrongly(patch: Patch, _: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import hashlib
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ import facegate
 from facegate import kernel
 from facegate.errors import FacegateError
 from facegate.memory.arena import LAYOUT
+from fixtures import networks
 from fixtures.collection import two_people
 from fixtures.containers import encoded
 from fixtures.formats_good import picture
@@ -29,6 +31,15 @@ from tests.conftest import child_of, encode
 from tests.leak.words import Secret, held_by, told_by
 
 NewId = Callable[[], str]
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[facegate.Gate]:
+    """A gate that makes everything that can be exposed, identity embeddings among it."""
+    model = networks.written(tmp_path_factory.mktemp("model"), networks.recognizer())
+    recognizer = facegate.Recognizer(model, hashlib.sha256(model.read_bytes()).hexdigest(), threshold=0.8)
+    with facegate.Gate(facegate.Policy(recognizer=recognizer)) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

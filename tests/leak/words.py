@@ -45,6 +45,8 @@ def _decimal(value: np.float32) -> Iterator[str]:
         yield from {f"{value:.3f}", repr(float(value))[: len(f"{value:.0f}") + 4]}
     elif abs(value) > 1e-4 and abs(value) not in {1.0, 2.0, 4.0}:
         yield f"{value:.7f}".rstrip("0") if len(f"{value:.7f}".rstrip("0")) > 7 else f"{value:.9f}"
+        # As numpy writes an array whose numbers differ much in size.
+        yield f"{value:.8e}".partition("e")[0][:-2]
 
 
 def frames_of(error: BaseException) -> Iterator[FrameType]:

@@ -1,4 +1,4 @@
-"""What the README and the docs tell people to paste works when pasted."""
+"""What README and docs say of themselves holds; their blocks are run by `tests/docs`, and here with what must fail."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ import facegate
 from facegate.audit.promises import PROMISES
 from facegate.cli import main
 from facegate.sandbox.seccomp.rules import rules_for
+from fixtures import networks
 from fixtures.collection import two_people
-from tests.clips import clip
+from fixtures.portraits import portrait
 from tests.conftest import encode
+from tests.docs.blocks import blocks
 from tests.ledgers import receipts
 
 ROOT = Path(__file__).parents[2]
@@ -23,9 +25,9 @@ ROOT = Path(__file__).parents[2]
 
 def block(document: str, number: int = 0, of: int = 1) -> str:
     """One of the document's Python blocks, of which there are no more than `of`."""
-    found = re.findall(r"```python\n(.*?)```", (ROOT / document).read_text(encoding="utf-8"), re.DOTALL)
+    found = [each.text for each in blocks(document) if each.language == "python"]
     assert len(found) == of
-    return str(found[number])
+    return found[number]
 
 
 def run(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,21 +45,28 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_example_of_the_readme(tmp_path: Path, picture: Path) -> None:
-    done = run(block("README.md", 0, of=2), tmp_path, picture.name)
+def test_the_example_of_geometry(tmp_path: Path, picture: Path) -> None:
+    done = run(block("docs/geometry.md"), tmp_path, picture.name)
     assert done.returncode == 0, done.stderr
-    assert "landmarks (478, 3)" in done.stdout
-    assert "finished" in done.stdout
-    assert (tmp_path / "safe.png").stat().st_size > 1000
+    assert "crop (112, 112, 3)" in done.stdout
+    assert (tmp_path / "pasted.png").stat().st_size > 1000
 
 
-def test_the_video_example_of_the_readme(tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").write_bytes(clip(12))
-    done = run(block("README.md", 1, of=2), tmp_path, "clip.mp4")
+def test_the_example_of_the_adapters_page(tmp_path: Path, picture: Path) -> None:
+    done = run(block("docs/adapters.md"), tmp_path, picture.name)
     assert done.returncode == 0, done.stderr
-    assert "frame (256, 320, 3)" in done.stdout
-    assert "12 frames in safe.mp4" in done.stdout
-    assert (tmp_path / "safe.mp4").stat().st_size > 1000
+    assert done.stdout.splitlines() == [
+        "control (1024, 1024, 3) (1024, 1024, 3)",
+        "insightface (5, 2) (106, 2) None",
+        "after False False",
+    ]
+
+
+def test_the_example_of_the_recognizer_page(tmp_path: Path, picture: Path) -> None:
+    networks.written(tmp_path, networks.recognizer(), "model.onnx")
+    (tmp_path / "other.jpg").write_bytes(encode(portrait("hopper"), "JPEG"))
+    done = run(block("docs/recognizer.md"), tmp_path, picture.name, "other.jpg", "model.onnx")
+    assert (done.returncode, done.stdout) == (0, "identity (512,) (512,)\n"), done.stderr
 
 
 def test_the_other_tool_of_the_receipt_page(tmp_path: Path, picture: Path) -> None:
@@ -77,13 +86,26 @@ def test_the_other_tool_of_the_ledger_page(tmp_path: Path) -> None:
         ledger.append(receipts(signer)[1])
         ledger.rotate(facegate.Signer.generate())
         ledger.append(receipts(signer)[1])
-    done = run(block("docs/ledger.md"), tmp_path, path.name)
+    done = run(block("docs/ledger.md", 1, of=2), tmp_path, path.name)
     assert (done.returncode, done.stdout) == (0, "4 receipts\n"), done.stderr
     for old, new in ((b'"phase":"OPEN"', b'"phase":"SHUT"'), (b'"index":8', b'"index":7')):
         changed = tmp_path / "changed.jsonl"
         changed.write_bytes(path.read_bytes().replace(old, new))
         assert changed.read_bytes() != path.read_bytes()
-        assert run(block("docs/ledger.md"), tmp_path, changed.name).returncode != 0
+        assert run(block("docs/ledger.md", 1, of=2), tmp_path, changed.name).returncode != 0
+
+
+def test_the_queue_of_the_load_page(tmp_path: Path) -> None:
+    done = run(block("docs/load.md", 0, of=2), tmp_path)
+    assert done.returncode == 0, done.stderr
+    # Two have places, twenty wait and the others are refused.
+    assert done.stdout.startswith("22 of 30 served; now Load(open=0, waiting=0, spares="), done.stdout
+
+
+def test_the_metrics_of_the_load_page(tmp_path: Path) -> None:
+    pytest.importorskip("opentelemetry.metrics", reason="opentelemetry-api is not installed")
+    done = run(block("docs/load.md", 1, of=2), tmp_path)
+    assert (done.returncode, done.stdout) == (0, "1 open\n"), done.stderr
 
 
 @pytest.mark.parametrize(

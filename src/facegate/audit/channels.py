@@ -29,7 +29,7 @@ from facegate.audit.watchers.base import AFTER, BEFORE, AbsentError, Observation
 from facegate.audit.watchers.scene import Scene
 from facegate.gate import Gate
 
-Result = Literal["clean", "found", "not verified"]
+Result = Literal["clean", "found", "allowed", "not verified"]
 _MOST_NAMED: Final = 3
 _SPARES_SECONDS: Final = 30.0
 
@@ -41,7 +41,8 @@ class Channel:
     Attributes:
         name: of the channel.
         watcher: how it was watched.
-        result: ``"clean"``: nothing was seen, and the control was; ``"found"``; or ``"not verified"``.
+        result: ``"clean"``: nothing was seen, and the control was; ``"found"``; ``"allowed"``: found, and whoever ran
+            it had said beforehand that it would be; or ``"not verified"``.
         control_fired: whether the control was seen each time that it acted.
         detail: what was found, or why nothing can be said; never content.
         findings: everything that was found.

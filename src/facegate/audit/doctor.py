@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from facegate.audit.host import Finding, findings
@@ -28,6 +29,7 @@ class Diagnosis:
         host: settings of the host around it.
         obstacle: why no child could be started, or None.
         opens: whether a gate opens at any level.
+        models: SHA-256 of each network that would analyze, by name; none where nothing could be loaded.
     """
 
     wanted: Level
@@ -36,6 +38,7 @@ class Diagnosis:
     host: list[Finding]
     obstacle: str | None = None
     opens: bool = True
+    models: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def reached(self) -> bool:
@@ -60,6 +63,7 @@ class Diagnosis:
                 for each in self.protections
             ],
             "host": [asdict(each) for each in self.host],
+            "models": dict(self.models),
         }
 
 
@@ -72,10 +76,15 @@ def examine(policy: Policy) -> Diagnosis:
     """Start a zygote as a gate would, read back what it is, and end it.
 
     Args:
-        policy: whose level, ceiling and waivers count; nothing else of it does.
+        policy: whose level, ceiling, waivers and engine count; nothing else of it does.
     """
     seen: list[Facts] = []
-    inline = Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=policy.spares)
+    inline = replace(
+        Policy(level="inline", ceiling=policy.ceiling, waivers=policy.waivers, spares=policy.spares),
+        engine=policy.engine,
+        landmarker=policy.landmarker,
+        detector=policy.detector,
+    )
     obstacle = None
     opens = True
     try:
@@ -94,4 +103,5 @@ def examine(policy: Policy) -> Diagnosis:
         known = {each.name for each in found}
         found += [Protection(name, "unavailable", _NOT_TRIED) for name in TABLE if name not in known]
     entries = hold_against(inline, found)
-    return Diagnosis(policy.level, level_of(entries), entries, findings() if LINUX else [], obstacle, opens)
+    host, models = findings() if LINUX else [], seen[-1].models if seen else {}
+    return Diagnosis(policy.level, level_of(entries), entries, host, obstacle, opens, models)

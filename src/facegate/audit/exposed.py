@@ -29,6 +29,10 @@ _NUMBER: Final = re.compile(r"-?\d+\.\d+(?:[eE][+-]?\d+)?")
 _WHOLE: Final = re.compile(r"-?\d+")
 # Arrays of this few numbers are alike by chance; they must be equal.
 _FEW: Final = 8
+# Pictures are looked for row by row; and no text has them, or the values of a mask, number by number.
+_PICTURES: Final = {"pixels": "pixels of the picture", "crop": "pixels of a crop"}
+_NO_WORDS: Final = frozenset({*_PICTURES, "mask"})
+_MARKED: Final = frozenset({"landmarks", "embedding", "identity", "identity_normed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ class Exposed:
         self.kept: list[Kept] = []
         self._restore: list[Callable[[], None]] = []
         opening, product, pixels = Request.open, Request.expose_product, Request.expose_pixels
+        cut, covered = Request.expose_crop, Request.expose_mask
 
         def opened(request: Request) -> None:
             self.opened += 1
@@ -90,10 +95,26 @@ class Exposed:
                 self._take("pixels", shown)
                 yield shown
 
+        @contextmanager
+        def exposed_crop(request: Request, face: Any, wish: dict[str, Any]) -> Iterator[Any]:
+            with cut(request, face, wish) as shown:
+                self._take("crop", shown.pixels)
+                yield shown
+
+        @contextmanager
+        def exposed_mask(request: Request, face: Any, wish: dict[str, Any]) -> Iterator[Any]:
+            with covered(request, face, wish) as shown:
+                self._take("mask", shown)
+                yield shown
+
         for name, original, replacement in (
+            ("expose_crop", cut, exposed_crop),
+            ("expose_mask", covered, exposed_mask),
             ("open", opening, opened),
             ("expose_product", product, exposed_product),
             ("expose_pixels", pixels, exposed_pixels),
+            ("expose_crop", cut, exposed_crop),
+            ("expose_mask", covered, exposed_mask),
         ):
             setattr(Request, name, replacement)
             self._restore.append(lambda name=name, original=original: setattr(Request, name, original))  # type: ignore[misc]
@@ -101,6 +122,8 @@ class Exposed:
     def _take(self, name: str, shown: NDArray[Any]) -> None:
         if name == "confidence" or not shown.size or len(self.kept) >= _MOST_KEPT:
             return
+        if name == "transform":
+            shown = shown[:3]  # 0, 0, 0, 1 is in every text with numbers
         flat = shown.reshape(-1).view(np.uint8)
         pad: NDArray[np.uint8] = np.frombuffer(secrets.token_bytes(flat.size), np.uint8)
         self.kept.append(Kept(name, shown.shape, shown.dtype, np.bitwise_xor(flat, pad), pad))
@@ -112,7 +135,7 @@ class Exposed:
 
     def markers(self) -> Markers | None:
         """What to look for in memory; None where nothing was exposed that can be told from anything else."""
-        wanted = [each for each in self.kept if each.name in {"landmarks", "embedding"}]
+        wanted = [each for each in self.kept if each.name in _MARKED]
         made: dict[bytes, tuple[Kept, NDArray[Any]]] = {}
         rooms: list[NDArray[Any]] = []
         try:
@@ -171,16 +194,16 @@ class Exposed:
             return ""
         for each in self.kept:
             with each.plain() as plain:
-                test = _is_cut_out if each.name == "pixels" else _is_like
+                test = _TESTS.get(each.name, _is_like)
                 if test(array, plain):
-                    return each.name if each.name != "pixels" else "pixels of the picture"
+                    return _PICTURES.get(each.name, each.name)
         return ""
 
     def _in_text(self, text: str) -> str:
         tokens = [token for token in _NUMBER.findall(text) if len(re.sub(r"\D", "", token)) >= 4]
         whole = [int(token) for token in _WHOLE.findall(_NUMBER.sub(" . ", text))]
         for each in self.kept:
-            if each.name == "pixels":
+            if each.name in _NO_WORDS:
                 continue
             with each.plain() as plain:
                 weight = sum(2 if len(token) >= 8 else 1 for token in tokens if _is_number_of(token, plain))
@@ -277,6 +300,23 @@ def _is_cut_out(array: NDArray[Any], plain: NDArray[Any]) -> bool:
         if any(bytearray(line.data.cast("B")).find(needle) >= 0 for line in np.ascontiguousarray(plain)):
             return True
     return False
+
+
+def _is_covering(array: NDArray[Any], plain: NDArray[Any]) -> bool:
+    """Whether it is the mask, in any type and scaled; most of a mask's rows and columns are constant."""
+    if array.size != plain.size:
+        return False
+    mine, other = plain.reshape(-1).astype(np.float64), array.reshape(-1).astype(np.float64)
+    mine -= mine.mean()
+    other -= other.mean()
+    scale = float(np.sqrt((mine @ mine) * (other @ other)))
+    alike = scale > 0 and abs(float(mine @ other)) / scale > _ALIKE
+    mine.fill(0)
+    other.fill(0)
+    return alike
+
+
+_TESTS: Final = {"pixels": _is_cut_out, "crop": _is_cut_out, "mask": _is_covering}
 
 
 def _is_number_of(token: str, plain: NDArray[Any]) -> bool:

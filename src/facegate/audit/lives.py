@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from facegate.audit.faults.search import Searcher
+from facegate.audit.receipts_seen import forged_is_refused
 from facegate.audit.residue import ResidueReport
-from facegate.errors import AnalysisError, InvalidReceiptError, RequestClosedError, UploadError
+from facegate.errors import AnalysisError, RequestClosedError, UploadError
 from facegate.gate import Gate
 from facegate.policy import Policy
 from facegate.receipt import Receipt, Verified, verify
@@ -76,7 +77,7 @@ def live(policy: Policy, requests: int, seed: int, progress: Callable[[], None] 
     with Gate(policy, on_receipt=keep) as gate, Searcher() as searcher:
         data = searcher.invite(seed).data
         progress()
-        alive, over, kept_view = _searched(gate, searcher, data)
+        alive, over, kept_view = searched(gate, searcher, data)
         progress()
         attempts, refused, own_taken = _strangers(gate, data)
         purge_ms = []
@@ -91,7 +92,7 @@ def live(policy: Policy, requests: int, seed: int, progress: Callable[[], None] 
             progress()
         key = gate.signer.public_key_pem()
     verified = tuple(verify(each, trusted_key=key) for each in receipts)
-    forged = _forged_is_refused(receipts[-1], key)
+    forged = forged_is_refused(receipts[-1], key)
     return Lives(alive, over, tuple(purge_ms), kept_view, attempts, refused, own_taken, verified, forged)
 
 
@@ -116,7 +117,8 @@ def ordinary(policy: Policy, data: bytes) -> None:
             request.admit(data[: len(data) // 2], "image")
 
 
-def _searched(gate: Gate, searcher: Searcher, data: bytes) -> tuple[ResidueReport, ResidueReport, bool]:
+def searched(gate: Gate, searcher: Searcher, data: bytes) -> tuple[ResidueReport, ResidueReport, bool]:
+    """The search while a request shows its results, and when it is over; whether what was kept of it is dead."""
     with gate.open_request("audit-searched", purpose=_PURPOSE) as request:
         upload = request.admit(data, "image")
         subject = request.analyze(upload).subject
@@ -157,12 +159,3 @@ def _strangers(gate: Gate, data: bytes) -> tuple[int, int, bool]:
                 refused += 1
         own_taken = other.analyze(theirs).subject is not None
     return len(attempts), refused, own_taken
-
-
-def _forged_is_refused(receipt: Receipt, key: bytes) -> bool:
-    statement = receipt.envelopes[1]["payload"]
-    changed = receipt.text.replace(statement, statement[:-8] + ("A" if statement[-8] != "A" else "B") + statement[-7:])
-    with suppress(InvalidReceiptError):
-        verify(changed, trusted_key=key)
-        return False
-    return changed != receipt.text

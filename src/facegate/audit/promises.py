@@ -79,7 +79,7 @@ class Judged:
 def judge(seen: Seen) -> tuple[Judged, ...]:
     """Every promise, with its evidence; that of its channels comes last."""
     return tuple(
-        Judged(promise, (*promise.rests_on(seen), *_of_channels(promise, seen.channels))) for promise in PROMISES
+        Judged(promise, (*promise.rests_on(seen), *of_channels(promise, seen.channels))) for promise in PROMISES
     )
 
 
@@ -100,7 +100,8 @@ def promise_of(channel: str) -> Promise:
     return max(fitting, key=lambda pair: pair[0])[1]
 
 
-def _of_channels(promise: Promise, channels: Sequence[Channel]) -> Iterable[Evidence]:
+def of_channels(promise: Promise, channels: Sequence[Channel]) -> Iterable[Evidence]:
+    """What a promise's channels say, together."""
     mine = [each for each in channels if promise_of(each.name) is promise]
     # What this host has not got, such as an accelerator, is listed among the channels and is no way out here.
     present = [each for each in mine if not each.absent]
@@ -108,9 +109,11 @@ def _of_channels(promise: Promise, channels: Sequence[Channel]) -> Iterable[Evid
         return
     found = [each.name for each in present if each.result == "found"]
     unseen = [each.name for each in present if not each.control_fired]
+    allowed = [each.name for each in present if each.result == "allowed"]
     absent = len(mine) - len(present)
     seen = f"{len(present)} channels, {len(found)} with something in them"
     seen += f": {', '.join(found)}" if found else ""
+    seen += f"; used, as was allowed: {', '.join(allowed)}" if allowed else ""
     seen += f"; controls not seen: {', '.join(unseen)}" if unseen else ""
     seen += f"; {absent} not on this host" if absent else ""
     yield Evidence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from rich.text import Text
 from facegate.commands.common import INPUT, json_option
 
 if TYPE_CHECKING:
+    from facegate.audit.promises import Judged
     from facegate.audit.report import Audit
 
 _REPORT, _PAGE = "facegate-audit.json", "facegate-audit.html"
@@ -32,9 +34,34 @@ _STYLES = {"verified": "green", "failed": "red", "not verified": "yellow"}
     help="Folder for the report, JSON and HTML; the current one by default.",
 )
 @click.option("--key", type=INPUT, help="PEM of the Ed25519 key that signs; by default one made for this run.")
+@click.option(
+    "--exercise",
+    metavar="MODULE:FUNCTION",
+    help="Watch this function instead, called once with a portrait, JPEG bytes: your own integration.",
+)
+@click.option("--allow-file", multiple=True, metavar="PATTERN", help="With --exercise: files that it may write.")
+@click.option("--allow-kept", multiple=True, metavar="PATTERN", help="With --exercise: arrays that it may keep.")
+@click.option("--allow-channel", multiple=True, metavar="PATTERN", help="With --exercise: channels that it may use.")
 @json_option
-def audit(profile: str, seed: int | None, out: Path, key: Path | None, as_json: bool) -> None:
+def audit(
+    profile: str,
+    seed: int | None,
+    out: Path,
+    key: Path | None,
+    exercise: str | None,
+    allow_file: tuple[str, ...],
+    allow_kept: tuple[str, ...],
+    allow_channel: tuple[str, ...],
+    as_json: bool,
+) -> None:
     """Try, on this host, to catch facegate breaking a promise; exit 1 if one fails or an instrument is blind."""
+    if exercise is not None:
+        from facegate.commands.audit_exercise import audit_exercise
+
+        passed = audit_exercise(exercise, seed, out, key, allow_file, allow_kept, allow_channel, as_json=as_json)
+        sys.exit(0 if passed else 1)
+    if allow_file or allow_kept or allow_channel:
+        raise click.UsageError("What is allowed concerns --exercise, which names the function to watch.")
     from facegate.audit.page import render
     from facegate.audit.report import audit as run
     from facegate.audit.signature import sign
@@ -65,14 +92,19 @@ def audit(profile: str, seed: int | None, out: Path, key: Path | None, as_json: 
     sys.exit(0 if found.passed else 1)
 
 
-def _show(found: Audit, out: Path) -> None:
-    table = Table(title=f"{found.number}, {found.profile} profile, {found.seconds:.0f} s")
+def show_promises(promises: Sequence[Judged], title: str) -> None:
+    """The table of promises, to standard output."""
+    table = Table(title=title)
     for column in ("promise", "verdict", "seen"):
         table.add_column(column, overflow="fold")
-    for each in found.promises:
+    for each in promises:
         seen = "\n".join(evidence.seen for evidence in each.evidence)
         table.add_row(each.promise.sentence, Text(each.verdict, _STYLES[each.verdict]), seen)
     Console().print(table)
+
+
+def _show(found: Audit, out: Path) -> None:
+    show_promises(found.promises, f"{found.number}, {found.profile} profile, {found.seconds:.0f} s")
     if found.silent:
         click.echo(f"controls that were not seen: {', '.join(found.silent)}")
     words = "every promise was verified by these checks" if found.passed else "not every promise was verified"

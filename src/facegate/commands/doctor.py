@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from facegate.commands.common import json_option
+from facegate.commands.common import INPUT, json_option
 from facegate.protections import TABLE, Level
 
 if TYPE_CHECKING:
@@ -25,13 +26,18 @@ _HEADINGS = {"process": "needed for process", "sealed": "needed for sealed", Non
 @click.option(
     "--level", type=click.Choice(get_args(Level)), default="process", show_default=True, help="What it takes."
 )
+@click.option("--landmarker", type=INPUT, help="With the engine mediapipe and this face_landmarker.task.")
+@click.option("--detector", help="With a detector of an installed package, by name.")
 @json_option
-def doctor(level: Level, as_json: bool) -> None:
+def doctor(level: Level, landmarker: Path | None, detector: str | None, as_json: bool) -> None:
     """Say what this host protects, and what would provide the rest; exit 1 if the level is not reached."""
     from facegate.audit.doctor import examine
     from facegate.policy import Policy
 
-    diagnosis = examine(Policy(level=level))
+    if landmarker is None:
+        diagnosis = examine(Policy(level=level, detector=detector))
+    else:
+        diagnosis = examine(Policy(level=level, engine="mediapipe", landmarker=landmarker, detector=detector))
     if as_json:
         click.echo(json.dumps(diagnosis.as_dict(), indent=2))
     else:
@@ -58,6 +64,9 @@ def _show(found: Diagnosis) -> None:
         text = Text(setting.detail)
         _remedy(text, setting.remedy)
         lines.add_row(Text(setting.verdict, _STYLES.get(setting.verdict, "")), setting.name, text)
+    lines.add_row("", "", Text("what analyzes", "bold"))
+    for name, digest in found.models.items():
+        lines.add_row("", "", Text(name).append(f"\nsha256 {digest}", "dim"))
     Console().print(lines)
     if found.obstacle is not None:
         click.echo(f"no child could be started: {found.obstacle}")

@@ -12,10 +12,13 @@ import numpy as np
 
 from facegate.errors import AdoptionError
 from facegate.memory.adopted_array import AdoptedArray
+from facegate.memory.adopted_picture import AdoptedPicture
 from facegate.memory.adopted_tensor import AdoptedTensor
+from facegate.memory.nested import is_picture, is_tensor
+from facegate.memory.sealed import Sealed
 from facegate.memory.wiped import Wiped
 
-_WHAT: Final = "adopt takes a numpy array, a torch tensor, a bytearray or a memoryview"
+_WHAT: Final = "adopt takes a numpy array, a torch tensor, a PIL image, a bytearray or a memoryview"
 
 
 class Adopted(Protocol):
@@ -83,10 +86,13 @@ class Adoptions:
 
 
 def _known(value: Any) -> tuple[str, Adopted]:
-    # Not imported: who has no tensors need not have torch.
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return "tensor", AdoptedTensor(value, torch)
+    if isinstance(value, Sealed):
+        raise AdoptionError("It is facegate's own and purged anyway: adopt is for copies that the worker made.")
+    # Neither is imported here: who has no tensors need not have torch.
+    if is_tensor(value):
+        return "tensor", AdoptedTensor(value, sys.modules["torch"])
+    if is_picture(value):
+        return "picture", AdoptedPicture(value)
     if isinstance(value, np.ndarray):
         return "array", AdoptedArray(value, value)
     if isinstance(value, (bytearray, memoryview)):

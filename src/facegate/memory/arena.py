@@ -7,6 +7,7 @@ read: it reports one number, how many faces there are, and that is checked.
 from __future__ import annotations
 
 import math
+import mmap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 MAX_FACES: Final = 1024
 LANDMARKS: Final = 478
 EMBEDDING: Final = 1404
+_APART: Final = 64  # products that share a page lie on cache lines of their own
+BLENDSHAPES: Final = 52
+IDENTITY: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Product:
         name: what `expose` takes.
         shape: of the whole slot; for a product of every face the first axis is `MAX_FACES`.
         per_face: one row for each face, rather than one value for the subject.
-        offset: bytes from the arena's start; every product has pages of its own.
+        offset: bytes from the arena's start. Products of a page and more have pages of their own; smaller ones share
+            some, none of them across a border, since an arena and what looks at it must fit a lock limit of 64 KiB.
     """
 
     name: str
@@ -45,27 +50,49 @@ class Product:
         """Bytes of the slot."""
         return math.prod(self.shape) * 4
 
+    @property
+    def window(self) -> tuple[int, int]:
+        """Offset and length of the pages that it lies in, bytes."""
+        start = self.offset - self.offset % mmap.PAGESIZE
+        return start, page_ceil(self.offset + self.length - start)
+
+    @property
+    def begin(self) -> int:
+        """Elements of the window before its own."""
+        return self.offset % mmap.PAGESIZE // 4
+
 
 def _layout() -> dict[str, Product]:
     slots: list[tuple[str, tuple[int, ...], bool]] = [
         ("boxes", (MAX_FACES, 4), True),
         ("confidence", (MAX_FACES,), True),
         ("landmarks", (LANDMARKS, 3), False),
+        ("embedding", (EMBEDDING,), False),
         ("five_points", (5, 2), False),
         ("pose", (3,), False),
         ("rotation", (3, 3), False),
-        ("embedding", (EMBEDDING,), False),
+        ("points_68", (68, 3), False),
+        ("points_106", (106, 2), False),
+        ("transform", (4, 4), False),
+        ("blendshapes", (BLENDSHAPES,), False),
+        ("identity", (IDENTITY,), False),
+        ("identity_normed", (IDENTITY,), False),
     ]
     products: dict[str, Product] = {}
-    offset = 0
+    behind = 0
     for name, shape, per_face in slots:
+        length, offset = math.prod(shape) * 4, -(-behind // _APART) * _APART
+        if offset // mmap.PAGESIZE != (offset + length - 1) // mmap.PAGESIZE:
+            offset = -(-behind // mmap.PAGESIZE) * mmap.PAGESIZE
         products[name] = Product(name, shape, per_face, offset)
-        offset += page_ceil(products[name].length)
+        behind = offset + length
+        if length >= mmap.PAGESIZE:
+            behind = page_ceil(behind)
     return products
 
 
 LAYOUT: Final = _layout()
-ARENA_BYTES: Final = sum(page_ceil(product.length) for product in LAYOUT.values())
+ARENA_BYTES: Final = max(sum(product.window) for product in LAYOUT.values())
 
 
 def new_arena(*, secret: bool = False) -> Region:

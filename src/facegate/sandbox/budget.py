@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import Final, Self
 
+from facegate.engine import Engine
 from facegate.policy import MediaLimits, Policy, VideoLimits
 
 MIB: Final = 1 << 20
@@ -23,6 +24,8 @@ UPLOAD_COPIES: Final = 3
 VIDEO_BYTES_PER_PIXEL: Final = 1_200
 # Engines at their largest scan, stacks of threads, fragmentation of the heap, the arena.
 REST: Final = 512 * MIB
+# Graphs, threads and working memory of an engine that is not facegate's.
+OTHER_ENGINE: Final = 512 * MIB
 # A request may live for the policy's ttl and keep this many cores busy all the while.
 CORES: Final = 2
 WARMING_SECONDS: Final = 10
@@ -53,10 +56,11 @@ class Budget:
     def of(cls, policy: Policy) -> Self:
         """Enough for the largest upload that the policy admits and the longest request that it allows."""
         seconds, cores = math.ceil(policy.ttl), len(os.sched_getaffinity(0))
+        others = 0 if Engine.of(policy.wanted()).shipped else OTHER_ENGINE
         return cls(
-            memory_for(policy.limits),
+            memory_for(policy.limits) + others,
             CORES * seconds + WARMING_SECONDS,
-            video_memory_for(policy.video),
+            video_memory_for(policy.video) + others,
             cores * seconds + WARMING_SECONDS,
         )
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any, ClassVar, Final
 
-from facegate.errors import ProtectionError, SandboxError, SandboxSetupError
+from facegate.engine import Engine
+from facegate.errors import PolicyError, ProtectionError, SandboxError, SandboxSetupError
 from facegate.memory.arena import ARENA_BYTES, new_arena
 from facegate.memory.secret import secret_memory
 from facegate.policy import Policy
@@ -44,6 +45,7 @@ class Zygote:
     Args:
         budget: what each child may use; by default enough for the default policy.
         secret: make arenas in secret memory, which this host must have; by default where it has.
+        wanted: what to load besides: `facegate.policy.Policy.wanted`.
 
     Attributes:
         protections: what the zygote found about itself, and so about its children, under the names of
@@ -52,6 +54,7 @@ class Zygote:
         secret: whether arenas are made in secret memory.
 
     Raises:
+        PolicyError: what the policy would have it load is not there, or is not what it says.
         ProtectionError: this is not Linux.
         SandboxSetupError: it did not start, or a protection did not take; the message has its own words.
     """
@@ -59,14 +62,18 @@ class Zygote:
     # What is run; tests of the sandbox put a workbench of their own in the same zygote by a program of their own.
     program: ClassVar[tuple[str, ...]] = ("-m", "facegate.sandbox.zygote")
     # Forbidden calls, by name, that fail with an errno instead of ending the child: none, for the engine that facegate
-    # ships. It is the class that says so, not a policy: whoever needs it names the calls in code, with the library.
+    # ships. It is the class, and the table of `facegate.engine`, that say so, not a policy: whoever needs it names the
+    # calls in code, with the library.
     declines: ClassVar[Mapping[str, int]] = NOTHING
 
-    def __init__(self, budget: Budget | None = None, *, secret: bool | None = None) -> None:
+    def __init__(
+        self, budget: Budget | None = None, *, secret: bool | None = None, wanted: Mapping[str, Any] | None = None
+    ) -> None:
         if sys.platform != "linux":
             raise ProtectionError("The child process needs Linux: Landlock, memfd, pidfd.")
         self.secret = secret_memory(ARENA_BYTES).state == "achieved" if secret is None else secret
         self._turn = threading.Lock()
+        self._engine = Engine.of(wanted or {})
         granted = budget or Budget.of(Policy())
         self._control, theirs = wire.pair()
         # A memfd takes what it prints while it starts, when it has seen nobody's data; a pipe could fill up and block.
@@ -92,20 +99,23 @@ class Zygote:
                     # Ctrl-C in a terminal is for the worker, which then purges in order.
                     start_new_session=True,
                 )
-            self.protections, self.models = self._wait_ready(log)
+            self.protections, self.models = self._wait_ready(log, dict(wanted or {}))
         except BaseException:
             self.close()
             raise
         finally:
             os.close(log)
 
-    def _wait_ready(self, log: int) -> tuple[list[Protection], dict[str, str]]:
+    def _wait_ready(self, log: int, wanted: dict[str, Any]) -> tuple[list[Protection], dict[str, str]]:
         self._control.settimeout(_START_SECONDS)
         try:
+            wire.send(self._control, wanted)
             ready, _ = wire.receive(self._control)
         except (EOFError, OSError):
             said = os.pread(log, 1 << 16, 0).decode(errors="replace").strip().splitlines()
             raise SandboxSetupError(f"The zygote did not start: {said[-1] if said else 'it said nothing'}") from None
+        if ready.get("policy") is True:
+            raise PolicyError(str(ready.get("reason")))
         if ready.get("ready") is not True:
             raise SandboxSetupError(f"The zygote did not start: {ready.get('reason')}")
         self._control.settimeout(_REPLY_SECONDS)
@@ -137,7 +147,7 @@ class Zygote:
         try:
             with theirs:
                 answer, descriptors = self._ask({"do": "fork", "warm": warm}, [theirs.fileno(), arena.fd])
-            child = Child(answer["pid"], descriptors[0], ours, arena, self.reap, self.declines)
+            child = Child(answer["pid"], descriptors[0], ours, arena, self.reap, self._declined())
         except BaseException:
             ours.close()
             arena.close()
@@ -152,6 +162,9 @@ class Zygote:
             arena.close()
             raise
         return child
+
+    def _declined(self) -> Mapping[str, int]:
+        return self.declines if self._engine.shipped else {**self.declines, **self._engine.declines}
 
     def reap(self, pid: int) -> str:
         """How a dead child ended, e.g. ``signal SIGSEGV``; never raises, since purge goes on without the answer."""

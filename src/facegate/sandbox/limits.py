@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import resource
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -114,6 +115,23 @@ def make_room_for_video(pid: int) -> None:
         with suppress(PermissionError, ProcessLookupError):
             _, hard = resource.prlimit(pid, which)
             resource.prlimit(pid, which, (hard - below, hard))
+
+
+@contextmanager
+def at_most(more: int) -> Iterator[None]:
+    """Limit this process's address space to what it has mapped and so many bytes more, for a while.
+
+    A network from outside may ask for any amount; what it does not get, its library reports.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = address_space() + more
+    if resource.RLIM_INFINITY not in {soft, hard}:
+        most = min(most, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def address_space() -> int:

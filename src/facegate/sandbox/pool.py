@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from facegate.errors import FacegateError, LockLimitError, RequestClosedError
 from facegate.hosting import Facts
+from facegate.logs import log
 from facegate.memory.report import arena_protections
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.child import Child
@@ -27,9 +27,11 @@ class SparePool:
         accept: called with the facts of every new zygote before it forks; raises to refuse it.
         budget: what each child may use; by default enough for the default policy.
         secret: make arenas in secret memory, which this host must have.
+        wanted: what zygotes load besides: `facegate.policy.Policy.wanted`.
 
     Raises:
         LockLimitError: an arena could not be locked.
+        PolicyError: what the policy would have loaded is not there, or is not what it says.
         ProtectionError: the zygote was refused.
         SandboxSetupError: the zygote did not start.
     """
@@ -38,12 +40,19 @@ class SparePool:
     kind: ClassVar[type[Zygote]] = Zygote
 
     def __init__(
-        self, size: int, accept: Callable[[Facts], object], budget: Budget | None = None, *, secret: bool = False
+        self,
+        size: int,
+        accept: Callable[[Facts], object],
+        budget: Budget | None = None,
+        *,
+        secret: bool = False,
+        wanted: Mapping[str, Any] | None = None,
     ) -> None:
         self._size = size
         self._accept = accept
         self._budget = budget
         self._secret = secret
+        self._wanted = wanted
         self._memory = arena_protections(secret=secret)
         self._zygote = self._start()
         self._zygote_guard = threading.Lock()
@@ -83,20 +92,25 @@ class SparePool:
 
     def zygote(self) -> Zygote:
         """The zygote; a new one if the last has died."""
+        replaced = False
         with self._zygote_guard:
             if self._closing.is_set():
                 raise RequestClosedError("The gate is closed.")
             if not self._zygote.alive:
                 self._zygote.close()
                 self._zygote = self._start()
-            return self._zygote
+                replaced = True
+            zygote = self._zygote
+        if replaced:
+            log("sandbox", "zygote.replaced")
+        return zygote
 
     def facts(self) -> Facts:
         """What every child is: what the zygote read back, and the memory that results live in."""
         return self._facts_of(self.zygote())
 
     def _start(self) -> Zygote:
-        zygote = self.kind(self._budget, secret=self._secret)
+        zygote = self.kind(self._budget, secret=self._secret, wanted=self._wanted)
         try:
             self._accept(self._facts_of(zygote))
         except BaseException:
@@ -137,8 +151,10 @@ class SparePool:
                 self._making = True
             # What goes wrong here goes wrong again in `take`, where somebody can be told; until the next change.
             child: Child | None = None
-            with suppress(FacegateError, OSError, MemoryError):
+            try:
                 child = self.zygote().fork(warm=True)
+            except (FacegateError, OSError, MemoryError) as error:
+                log("sandbox", "spare.failed", error=type(error).__name__)
             with self._changed:
                 self._making = False
                 if child is None:
@@ -149,6 +165,11 @@ class SparePool:
                 else:
                     self._spares.append(child)
                     self._changed.notify_all()
+
+    @property
+    def ready(self) -> int:
+        """Spares that wait."""
+        return len(self._spares)
 
     def wait_full(self, timeout: float) -> bool:
         """Wait until all spares are ready; for benchmarks and tests."""

@@ -1,7 +1,8 @@
 """The zygote: a fresh interpreter that loads and warms the analysis, locks itself down and forks one child per request.
 
-Run as ``python -m facegate.sandbox.zygote FD BUDGET`` by `facegate.sandbox.host`: its end of the control channel
-and the budget of a child. It stays single-threaded, never sees a request's data, and ends when the worker does.
+Run as ``python -m facegate.sandbox.zygote FD BUDGET`` by `facegate.sandbox.host`: its end of the control
+channel, the budget of a child and what to load. It stays single-threaded, never sees a request's data, and ends when
+the worker does.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
-from facegate.errors import FacegateError, SandboxSetupError
+from facegate.engine import Engine
+from facegate.errors import FacegateError, PolicyError, SandboxSetupError
 from facegate.protections import Protection
-from facegate.sandbox import confine, executor, silence, wire
+from facegate.sandbox import confine, executor, limits, namespace, silence, wire
 from facegate.sandbox.budget import Budget
 from facegate.sandbox.seccomp.install import Filters, in_force, supported
 from facegate.sandbox.seccomp.rehearsal import rehearse
 
+# Address space that a user's network may take while it is loaded: four times the largest file, and the libraries.
+LOADING_BYTES: Final = 5 << 30
 _OF_EVERY_CHILD: Final = (
     Protection("own_process", "achieved", "forked for one request, killed with it"),
     Protection(
@@ -138,23 +142,53 @@ def _gone(worker: int) -> bool:
     return bool(waiting.poll(0))
 
 
-def load() -> Loaded:
-    """The workbench that facegate ships."""
-    from facegate.vision.workbench import Workbench  # noqa: PLC0415 (the heavy import; the worker reads this module's name only)
+def load(wanted: Mapping[str, Any]) -> Loaded:
+    """The workbench that facegate ships, and what the policy names besides.
 
-    return Workbench()
+    Args:
+        wanted: `facegate.policy.Policy.wanted`.
+
+    Raises:
+        PolicyError: what it names is not there, or is not what it says.
+    """
+    # The heavy imports; the worker reads this module's name only.
+    recognition = None
+    if "recognizer" in wanted:
+        from facegate.vision.recognize import Recognition  # noqa: PLC0415
+
+        with limits.at_most(LOADING_BYTES):
+            recognition = Recognition(wanted["recognizer"])
+    from facegate.vision.engines.choose import workbench  # noqa: PLC0415
+
+    engine = Engine.of(wanted)
+    if not engine.shipped:
+        # Code that is not ours is loaded where it reaches no server, if this user may have such a place.
+        namespace.leave_network()
+    bench = workbench(engine)
+    bench.recognition = recognition
+    return bench
 
 
-def start(arguments: Sequence[str], make: Callable[[], Loaded]) -> None:
-    """Be a zygote, started by `facegate.sandbox.host` with these arguments."""
+def start(arguments: Sequence[str], make: Callable[[], Loaded] | None = None) -> None:
+    """Be a zygote, started by `facegate.sandbox.host` with these arguments.
+
+    Args:
+        arguments: descriptor of the control channel and the budget. What to load comes over that channel, so that paths
+            are in no list of processes.
+        make: makes the workbench; by default `load`.
+    """
     descriptor, *budget = map(int, arguments)
     channel = socket.socket(fileno=descriptor)
     try:
-        main(channel, Budget(*budget), make)
+        wanted, _ = wire.receive(channel)
+        main(channel, Budget(*budget), make or partial(load, wanted))
+    except EOFError:
+        return  # the worker is gone
     except FacegateError as error:
-        wire.send(channel, {"ready": False, "reason": error.reason})
+        # What the policy names cannot be had: the worker says so, and not that its sandbox failed.
+        wire.send(channel, {"ready": False, "reason": error.reason, "policy": isinstance(error, PolicyError)})
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    start(sys.argv[1:], load)
+    start(sys.argv[1:])

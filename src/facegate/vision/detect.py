@@ -33,11 +33,13 @@ class Detections:
         confidence: (N,) float32, 0 to 1.
         keypoints: (N, 6, 2) float32, x, y, pixels: the person's right eye, left eye, nose tip, mouth centre, right
             ear, left ear.
+        guessed: the key points were not seen: they are where an upright face would have them in its box.
     """
 
     boxes: NDArray[np.float32]
     confidence: NDArray[np.float32]
     keypoints: NDArray[np.float32]
+    guessed: bool = False
 
 
 class Detector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,10 @@ from numpy.typing import NDArray
 from facegate.vision.embed import embed
 from facegate.vision.iris import IrisFinder
 from facegate.vision.mesh import Mesher
+from facegate.vision.points import points_68, points_106
 from facegate.vision.pose import angles, five_points, rotation
 from facegate.vision.roi import Floats
+from facegate.vision.transform import transform
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,10 @@ class Landmarks:
         pose: (N, 3) yaw, pitch, roll in degrees; see `facegate.vision.pose.angles`.
         rotation: (N, 3, 3) from the canonical face to this one; see `facegate.vision.pose.rotation`.
         embedding: (N, 1404) of length 1; see `facegate.vision.embed.embed`.
+        points_68: (N, 68, 3), x, y, z in pixels, in iBUG's order; see `facegate.vision.points`.
+        points_106: (N, 106, 2), x, y in pixels, in the order of insightface's 2d106det; see there.
+        transform: (N, 4, 4) from the canonical face, in centimetres, to pixels; see `facegate.vision.transform`.
+        blendshapes: (N, 52), 0 to 1, in mediapipe's order; None where the engine makes none.
     """
 
     landmarks: Floats
@@ -34,6 +41,27 @@ class Landmarks:
     pose: Floats
     rotation: Floats
     embedding: Floats
+    points_68: Floats
+    points_106: Floats
+    transform: Floats
+    blendshapes: Floats | None = None
+
+    @classmethod
+    def of(cls, landmarks: Floats, presence: Floats, blendshapes: Floats | None = None) -> Self:
+        """All that follows from landmarks (N, 478, 3), whoever found them."""
+        turns = rotation(landmarks)
+        return cls(
+            landmarks=landmarks,
+            presence=presence,
+            five_points=five_points(landmarks),
+            pose=angles(turns),
+            rotation=turns,
+            embedding=embed(landmarks, turns),
+            points_68=points_68(landmarks),
+            points_106=points_106(landmarks),
+            transform=transform(landmarks, turns),
+            blendshapes=blendshapes,
+        )
 
 
 class Landmarker:
@@ -54,6 +82,4 @@ class Landmarker:
                 that depend less on the boxes.
         """
         mesh, presence = self._mesher.mesh(rgb, boxes, keypoints, looks=looks)
-        landmarks = self._irises.add(rgb, mesh)
-        turns = rotation(landmarks)
-        return Landmarks(landmarks, presence, five_points(landmarks), angles(turns), turns, embed(landmarks, turns))
+        return Landmarks.of(self._irises.add(rgb, mesh), presence)

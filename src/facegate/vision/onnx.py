@@ -19,6 +19,7 @@ _INPUT, _OUTPUT, _OPERATOR, _ATTRIBUTE = 1, 2, 4, 5
 _NAME, _FLOAT, _INTEGER, _INTEGERS = 1, 2, 3, 8
 _DIMENSION, _TYPE, _FLOATS, _TENSOR_NAME, _RAW = 1, 2, 4, 8, 9
 _TYPES: dict[int, np.dtype[Any]] = {1: np.dtype("<f4"), 7: np.dtype("<i8")}
+_CUT = "The model's file ends within a field."
 
 
 class Node(NamedTuple):
@@ -49,19 +50,23 @@ def read(data: bytes) -> tuple[list[Node], dict[str, Weights]]:
     Raises:
         AnalysisError: it has something that this reader does not know.
     """
-    graph = next(value for number, value in _fields(memoryview(data)) if number == _GRAPH)
+    graph = next(value for number, value in fields(memoryview(data)) if number == _GRAPH)
     nodes, weights = [], {}
-    for number, value in _fields(_bytes(graph)):
+    for number, value in fields(part(graph)):
         if number == _NODE:
-            nodes.append(_node(_bytes(value)))
+            nodes.append(_node(part(value)))
         elif number == _INITIALIZER:
-            name, array = _tensor(_bytes(value))
+            name, array = _tensor(part(value))
             weights[name] = array
     return nodes, weights
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Number and value of each field: an integer, or the bytes."""
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Number and value of each field of one message: an integer, or the bytes, a view.
+
+    Raises:
+        AnalysisError: the message ends within a field.
+    """
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
@@ -76,6 +81,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
             length = 8 if kind == 1 else 4
         else:
             raise AnalysisError("The model's file has a field of a kind that is not known.")
+        if length > len(data) - at:
+            raise AnalysisError(_CUT)
         yield tag >> 3, data[at : at + length]
         at += length
 
@@ -83,6 +90,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
+        if at >= len(data) or shift > 63:
+            raise AnalysisError(_CUT)
         byte = data[at]
         value |= (byte & 127) << shift
         at, shift = at + 1, shift + 7
@@ -90,56 +99,62 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
             return value, at
 
 
-def _bytes(value: int | memoryview) -> memoryview:
+def part(value: int | memoryview) -> memoryview:
+    """The bytes of a field that must have some.
+
+    Raises:
+        AnalysisError: it is a number.
+    """
     if isinstance(value, int):
         raise AnalysisError("The model's file has a number where a part of it is expected.")
     return value
 
 
-def _text(value: int | memoryview) -> str:
-    return bytes(_bytes(value)).decode()
+def text(value: int | memoryview) -> str:
+    """The text of a field."""
+    return bytes(part(value)).decode()
 
 
 def _node(data: memoryview) -> Node:
     inputs, outputs, operator, attributes = [], [], "", {}
-    for number, value in _fields(data):
+    for number, value in fields(data):
         if number == _INPUT:
-            inputs.append(_text(value))
+            inputs.append(text(value))
         elif number == _OUTPUT:
-            outputs.append(_text(value))
+            outputs.append(text(value))
         elif number == _OPERATOR:
-            operator = _text(value)
+            operator = text(value)
         elif number == _ATTRIBUTE:
-            name, content = _attribute(_bytes(value))
+            name, content = _attribute(part(value))
             attributes[name] = content
     return Node(operator, tuple(inputs), outputs[0], attributes)
 
 
 def _attribute(data: memoryview) -> tuple[str, float | list[int]]:
     name, integers, number = "", [], 0.0
-    for field, value in _fields(data):
+    for field, value in fields(data):
         if field == _NAME:
-            name = _text(value)
+            name = text(value)
         elif field == _INTEGERS:
             integers.append(value if isinstance(value, int) else _varint(value, 0)[0])
         elif field == _INTEGER and isinstance(value, int):
             number = float(value)
         elif field == _FLOAT:
-            number = struct.unpack("<f", _bytes(value))[0]
+            number = struct.unpack("<f", part(value))[0]
     return name, integers or number
 
 
 def _tensor(data: memoryview) -> tuple[str, Weights]:
     name, shape, kind, raw = "", [], 0, memoryview(b"")
-    for field, value in _fields(data):
+    for field, value in fields(data):
         if field == _DIMENSION and isinstance(value, int):
             shape.append(value)
         elif field == _TYPE and isinstance(value, int):
             kind = value
         elif field == _TENSOR_NAME:
-            name = _text(value)
+            name = text(value)
         elif field in {_RAW, _FLOATS}:
-            raw = _bytes(value)
+            raw = part(value)
     if kind not in _TYPES:
         raise AnalysisError("The model's file has weights of a type that is not known.")
     return name, np.frombuffer(raw, _TYPES[kind]).reshape(shape)

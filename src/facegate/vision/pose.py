@@ -41,13 +41,17 @@ _BASIS = np.array(
 )
 
 
-def _canonical() -> tuple[NDArray[np.intp], Floats]:
-    """Indices (33,) of the basis, and its points (33, 3), each times its weight, about their weighted mean."""
+def canonical_basis() -> tuple[NDArray[np.intp], Floats, Floats]:
+    """The basis, on the axes of this module: indices (33,), weights (33, 1) of sum 1, points (33, 3) in centimetres."""
     pairs = _BASIS[_BASIS[:, 0] != _BASIS[:, 1]]
     rows = np.concatenate([_BASIS, pairs[:, [1, 0, 2, 3, 4, 5]] * [1, 1, 1, -1, 1, 1]])
-    weight = rows[:, 2:3] / rows[:, 2].sum()
-    points = rows[:, 3:] * [1, -1, -1]  # to the axes of this module
-    return rows[:, 0].astype(np.intp), ((points - (points * weight).sum(axis=0)) * weight).astype(np.float32)
+    return rows[:, 0].astype(np.intp), rows[:, 2:3] / rows[:, 2].sum(), rows[:, 3:] * [1, -1, -1]
+
+
+def _canonical() -> tuple[NDArray[np.intp], Floats]:
+    """Indices (33,) of the basis, and its points (33, 3), each times its weight, about their weighted mean."""
+    indices, weight, points = canonical_basis()
+    return indices, ((points - (points * weight).sum(axis=0)) * weight).astype(np.float32)
 
 
 _INDICES, _WEIGHTED = _canonical()

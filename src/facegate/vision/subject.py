@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from facegate.codes import Refusal
 from facegate.vision.boxes import iou
-from facegate.vision.detect import Detections, Detector
+from facegate.vision.detect import Detections
+from facegate.vision.engines.parts import FaceFinder
 
 # Two scans agree on a face to well over this; two people who are not one behind the other share less.
 SAME_FACE_IOU = 0.35
@@ -43,7 +44,7 @@ def select(faces: Detections, wish: str | int | list[float] | None) -> int | Non
 
 
 def mesh_input(
-    detector: Detector, rgb: NDArray[np.uint8], faces: Detections, subject: int
+    detector: FaceFinder, rgb: NDArray[np.uint8], faces: Detections, subject: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The box and key points from which the subject is meshed.
 
@@ -52,6 +53,8 @@ def mesh_input(
     boxes of the full scan, nearer to the face, points lie 2 % of the distance between the eyes from mediapipe's
     in the mean and 4.9 % at worst (54 pictures of two portraits).
 
+    Where key points are no more than a guess, a closer look at the subject's surroundings takes their place.
+
     Returns:
         (1, 4) and (1, 6, 2) float32, pixels.
     """
@@ -59,7 +62,24 @@ def mesh_input(
     same = index_of_same(seen.boxes, faces.boxes[subject])
     if len(same):
         return seen.boxes[same], seen.keypoints[same]
-    return faces.boxes[subject : subject + 1], faces.keypoints[subject : subject + 1]
+    box, points = faces.boxes[subject : subject + 1], faces.keypoints[subject : subject + 1]
+    return _closer(detector, rgb, box, points) if faces.guessed else (box, points)
+
+
+def _closer(
+    detector: FaceFinder, rgb: NDArray[np.uint8], box: NDArray[np.float32], points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Box and key points as a look at twice the box shows them; as they are given, if it does not show the face."""
+    height, width = rgb.shape[:2]
+    centre, half = (box[0, :2] + box[0, 2:]) / 2, (box[0, 2:] - box[0, :2]).max()
+    left, top = np.maximum(centre - half, 0).astype(int)
+    right, bottom = np.minimum(np.ceil(centre + half), [width, height]).astype(int)
+    if right <= left or bottom <= top:
+        return box, points
+    seen, offset = detector.glance(rgb[top:bottom, left:right]), np.array([left, top], np.float32)
+    boxes = seen.boxes + np.tile(offset, 2)
+    same = index_of_same(boxes, box[0])
+    return (boxes[same], seen.keypoints[same] + offset) if len(same) else (box, points)
 
 
 def index_of_same(boxes: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,12 +18,15 @@ from facegate.policy import MediaLimits
 from facegate.redact.image import redact
 from facegate.video.bench import Videos
 from facegate.video.preload import preload
-from facegate.vision import models, video_detector
+from facegate.vision import models, products, video_detector
 from facegate.vision.decode import decode
 from facegate.vision.detect import Detections, Detector
 from facegate.vision.encode import encode
+from facegate.vision.engines.parts import FaceFinder, FaceMesher
 from facegate.vision.frame import Frame
 from facegate.vision.landmarks import Landmarker
+from facegate.vision.recognize import Recognition, normed
+from facegate.vision.recognize_select import select_alike
 from facegate.vision.subject import index_of_same, mesh_input, select
 
 # A face that is not there, at about the places where a face has its eyes, nose, mouth and ears.
@@ -32,6 +35,9 @@ _IN_SAMPLE = Detections(
     np.ones(1, np.float32),
     128 + 256 * np.array([[[0.3, 0.4], [0.7, 0.4], [0.5, 0.6], [0.5, 0.8], [0.1, 0.5], [0.9, 0.5]]], np.float32),
 )
+
+# What the landmarker finds, by its names in the arena.
+_OF_THE_SUBJECT = ("landmarks", "five_points", "pose", "rotation", "embedding", "points_68", "points_106", "transform")
 
 
 @dataclass(slots=True)
@@ -50,10 +56,16 @@ class Workbench:
     Attributes:
         detector: finds faces; every face of an upload gets a box, which redaction needs.
         landmarker: meshes the subject, and only the subject.
+        recognition: the network of the user's that embeds the subject, if the policy names one.
+        others: SHA-256 of networks of other engines, by name.
+        before_fork: what takes the place of detector and landmarker in warming up, where they would start threads.
     """
 
-    detector: Detector = field(default_factory=Detector)
-    landmarker: Landmarker = field(default_factory=Landmarker)
+    detector: FaceFinder = field(default_factory=Detector)
+    landmarker: FaceMesher = field(default_factory=Landmarker)
+    recognition: Recognition | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+    before_fork: tuple[FaceFinder, FaceMesher] | None = None
     _uploads: dict[int, _Upload] = field(default_factory=dict)
     _videos: Videos = field(default_factory=Videos)
     # Replaced by the request's arena in the child; this one takes what the zygote writes when it warms up.
@@ -62,7 +74,8 @@ class Workbench:
 
     def models(self) -> dict[str, str]:
         """SHA-256 of each network, by name."""
-        return {name: model.sha256 for name, model in models.table().items()}
+        shipped = {name: model.sha256 for name, model in models.table().items()} | dict(self.others)
+        return shipped if self.recognition is None else shipped | {"recognizer": self.recognition.sha256}
 
     def warm(self) -> None:
         """Take the way of a request on synthetic pixels, so that none meets first-time work or cold pages.
@@ -70,6 +83,8 @@ class Workbench:
         Measured in a fresh fork (512x512 JPEG, coarse scan): the first request takes 17.5 ms unwarmed, 8.9 ms when the
         engines alone have run, 8.0 ms when the commands themselves have: as long as every later one.
         """
+        serving = self.detector, self.landmarker
+        self.detector, self.landmarker = self.before_fork or serving
         # Only a zygote and its children warm up, and a thread pool would make the zygote unable to fork.
         cv2.setNumThreads(1)
         preload()
@@ -85,6 +100,7 @@ class Workbench:
             self.perform({"do": "analyze", "upload": 0, "subject": 0, "scan": "everyone"}, [])
         self._uploads.clear()
         np.frombuffer(self._arena, np.uint8)[:] = 0
+        self.detector, self.landmarker = serving
 
     def begin(self, arena: memoryview) -> None:
         """Take the writable map of the request's arena."""
@@ -121,6 +137,9 @@ class Workbench:
             "encode": self._encode,
             "video.analyze": self._analyze_video,
             "video.redact": self._plan_video,
+            "face.crop": self._crop,
+            "face.mask": self._mask,
+            "face.paste": self._paste,
         }
         try:
             if command["do"] not in steps:
@@ -145,7 +164,7 @@ class Workbench:
         upload = self._uploads[command["upload"]]
         faces = self._detect(upload, command["scan"])
         count = len(faces.boxes)
-        upload.subject = subject = select(faces, command["subject"])
+        upload.subject = subject = self._subject(upload, faces, command)
         slot(self._arena, "boxes")[:count] = faces.boxes
         slot(self._arena, "confidence")[:count] = faces.confidence
         if subject is not None:
@@ -153,9 +172,26 @@ class Workbench:
             if upload.scan == "everyone":
                 box, points = mesh_input(self.detector, upload.frame.rgb, faces, subject)
             found = self.landmarker.analyze(upload.frame.rgb, box, points)
-            for name in ("landmarks", "five_points", "pose", "rotation", "embedding"):
+            for name in _OF_THE_SUBJECT:
                 slot(self._arena, name)[...] = getattr(found, name)[0]
+            if self.recognition is not None:
+                identity = self.recognition.of_subject(upload.frame.rgb, found.five_points[0])
+                slot(self._arena, "identity")[...] = identity
+                slot(self._arena, "identity_normed")[...] = normed(identity)
+            if found.blendshapes is not None:
+                slot(self._arena, "blendshapes")[...] = found.blendshapes[0]
+                return {"faces": count, "subject": subject, "blendshapes": True}
         return {"faces": count, "subject": subject}
+
+    def _subject(self, upload: _Upload, faces: Detections, command: dict[str, Any]) -> int | None:
+        wish = command["subject"]
+        if not isinstance(wish, dict):
+            return select(faces, wish)
+        if self.recognition is None:  # the worker does not ask without one
+            raise Refusal("reference.unlike")
+        photo = self._uploads[wish["reference"]]
+        person = self._detect(photo, command["scan"])
+        return select_alike(self.recognition, photo.frame.rgb, person, upload.frame.rgb, faces)
 
     def _analyze_video(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         # As if the one frame were a picture that was uploaded. It is kept until the next, so that `redact` knows which
@@ -190,6 +226,17 @@ class Workbench:
         style, shape, margin = command["style"], command["shape"], command["margin"]
         redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
         return {"redacted": len(boxes)}
+
+    def _crop(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.crop(command, regions, self._uploads[command["upload"]].frame, self._arena)
+
+    def _mask(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        return products.mask(command, regions, self._arena)
+
+    def _paste(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
+        made = products.pasted(command, regions, self._frame(command), self._arena)
+        self._uploads[command["pasted"]] = _Upload(made)
+        return {}
 
     def _pixels(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         rgb = self._frame(command).rgb

@@ -15,10 +15,14 @@ from facegate.custody import Custody
 from facegate.errors import FacegateError, ProtocolError
 from facegate.media import ImageUpload
 from facegate.memory.arena import new_arena
+from facegate.metrics import Load
 from facegate.policy import MediaLimits, VideoLimits
+from facegate.reports import Reports
 from facegate.request import Request
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
+from facegate.turn import Turn
+from facegate.turns import Turns
 from tests.fuzz.mutate import damaged
 
 Message = tuple[bytes, int]
@@ -37,6 +41,7 @@ _VALUES: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 2, 1.0, 1e999, -0.0, 2**31, 2**63, 10**400, "", "JPEG", "48", "decode.header",
     "\ud800", "\x1b[2J", "A" * 2000, [], {}, [1], {"width": 1}, 1024, 1025, 16_384, 16_385,
 )  # fmt: skip
+_TURNS = Turns(1, 0, 1.0, Reports(None, "fuzz", lambda: Load(0, 0, 0)))
 
 
 def _encoded(header: Any) -> bytes:
@@ -134,10 +139,10 @@ class Answers:
 
         def begin(_: Request) -> Custody:
             children.append(_hostile(value))
-            return Custody(children[0], "fuzz-1", 5.0, lambda *_: None)
+            return Custody(children[0], "fuzz-1", 5.0, lambda *_: request.turn.give_back())
 
         outcome = "finished"
-        request = Request("fuzz-1", "safety", MediaLimits(), VideoLimits(), begin)
+        request = Request("fuzz-1", "safety", MediaLimits(), VideoLimits(), begin, Turn(_TURNS, "fuzz-1"))
         request.open()
         try:
             self._use(request)

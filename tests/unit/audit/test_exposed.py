@@ -23,11 +23,13 @@ def shown(gate: facegate.Gate, astronaut: bytes) -> Iterator[dict]:
         faces = request.analyze(upload)
         assert faces.subject is not None
         found = {"exposed": exposed, "face": faces.subject}
-        for name in ("landmarks", "embedding", "five_points", "pose", "box"):
+        for name in ("landmarks", "embedding", "five_points", "pose", "box", "points_68", "points_106", "transform"):
             with faces.subject.expose(name) as array:
                 found[name] = array.copy()
         with upload.expose() as rgb:
             found["pixels"] = rgb.copy()
+        with faces.subject.crop("arcface") as crop, faces.subject.mask("oval", feather=0.1) as mask:
+            found["crop"], found["mask"] = crop.pixels.copy(), mask.copy()
     yield found
     exposed.close()
 
@@ -56,9 +58,35 @@ def test_landmarks_are_known_again(shown: dict, form: str) -> None:
     assert shown["exposed"].found_in(FORMS[form](shown["landmarks"])) == "landmarks"
 
 
+def test_copies_of_crops_and_masks_are_known_again(shown: dict) -> None:
+    """In a list, where no global gives a picture away by its shape; and nothing of them is in words."""
+    assert shown["exposed"].found_in([shown["crop"].copy()]) == "pixels of a crop"
+    assert shown["exposed"].found_in([shown["mask"].copy()]) == "mask"
+    assert shown["exposed"].found_in((shown["mask"] * 255).astype(np.uint8)) == "mask"
+    assert shown["exposed"].found_in(1 - shown["mask"][::-1]) == ""
+    assert shown["exposed"].found_in("0.0000 and 1.0000 and 0.5000") == ""
+
+
 @pytest.mark.parametrize("name", ["embedding", "five_points", "pose"])
 def test_other_products_are_known_again(shown: dict, name: str) -> None:
     assert shown["exposed"].found_in({"value": shown[name].copy()}) == name
+
+
+@pytest.mark.parametrize("name", ["points_68", "points_106"])
+def test_other_points_are_known_again(shown: dict, name: str) -> None:
+    assert shown["exposed"].found_in({"value": shown[name].copy()}) in {name, "landmarks"}
+
+
+def test_a_transform_is_known_again(shown: dict) -> None:
+    assert shown["exposed"].found_in([shown["transform"].copy()]) == "transform"
+    assert [each.shape for each in shown["exposed"].kept if each.name == "transform"] == [(3, 4)], "without 0, 0, 0, 1"
+
+
+def test_aligned_crops_and_masks_are_known_again(shown: dict) -> None:
+    assert shown["exposed"].found_in(shown["crop"][..., ::-1].copy()) == "pixels of a crop"
+    for kept in (shown["mask"].copy(), (shown["mask"] * 255).astype(np.uint8), shown["mask"][..., None].copy()):
+        assert shown["exposed"].found_in([kept]) == "mask"
+    assert shown["exposed"].found_in(np.roll(shown["mask"], 5, axis=1)) == ""
 
 
 def test_a_box_is_known_again_in_whole_pixels(shown: dict) -> None:

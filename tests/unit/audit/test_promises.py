@@ -51,10 +51,10 @@ def test_every_channel_belongs_to_a_promise_and_every_beginning_to_a_channel() -
 
 
 def of_channels(*channels: Channel) -> tuple[Evidence, ...]:
-    from facegate.audit.promises import _of_channels
+    from facegate.audit.promises import of_channels
 
     promise = promise_of("log records")
-    return tuple(_of_channels(promise, channels))
+    return tuple(of_channels(promise, channels))
 
 
 def test_channels_count_for_their_promise_only() -> None:

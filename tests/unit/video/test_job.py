@@ -25,6 +25,7 @@ LAG = 5
 WIDTH, HEIGHT = 64, 48
 BOX = np.array([[16, 8, 48, 40]], np.float32)
 SOLID = Redaction("solid", "box", 0.0)
+STAGES = {"facegate-decode", "facegate-follow", "facegate-cover", "facegate-encode", "facegate-arrays"}
 
 
 class FaultError(Exception):
@@ -134,7 +135,7 @@ def run(fault: Fault, limit: int = 1 << 20, redaction: Redaction = SOLID) -> byt
     finally:
         made.close()
         assert source.closed
-        assert not [each for each in threading.enumerate() if each.name.startswith("facegate-")]
+        assert not [each for each in threading.enumerate() if each.name in STAGES]
 
 
 @pytest.fixture(autouse=True)
@@ -233,7 +234,7 @@ def test_a_job_that_nobody_takes_from_stops_and_can_be_closed() -> None:
     assert made.beats == before, "it goes on, though nobody takes anything"
     assert made._out.load <= CAPACITY + 200_000
     made.close()
-    assert not [each for each in threading.enumerate() if each.name.startswith("facegate-")]
+    assert not [each for each in threading.enumerate() if each.name in STAGES]
 
 
 def ring() -> list[np.ndarray]:

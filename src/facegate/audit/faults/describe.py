@@ -19,13 +19,13 @@ made before; its regions are closed, its child is gone, views that were kept rea
 memory, handles refuse.
 
 Of every batch (a cell, or the cells of one fault where each has few requests): no process, thread, descriptor,
-mapping or locked page more than before; nothing written to a file, pipe or terminal, nothing logged; nobody keeps a
-request's state. Then the memory of the worker, the zygote, the spares and a fork of the worker is searched for the
-batch's person, whom no other batch has: 478 landmarks, embedding and pixels, in all the encodings of the residue
-scanner, while the errors that were raised are still kept with all their frames. A process of its own makes the
-markers and the search, so that the worker has had the person in no form but what facegate showed it. Each kind of
-gate is searched once while the picture is shown, and the person must be found then: otherwise every cell says "not
-verified". A hit is counted for each cell of the batch.
+mapping or locked page more than before; nothing written to a file, pipe or terminal, nothing logged but facegate's
+own events (docs/load.md); nobody keeps a request's state. Then the memory of the worker, the zygote, the spares and
+a fork of the worker is searched for the batch's person, whom no other batch has: 478 landmarks, embedding and
+pixels, in all the encodings of the residue scanner, while the errors that were raised are still kept with all their
+frames. A process of its own makes the markers and the search, so that the worker has had the person in no form but
+what facegate showed it. Each kind of gate is searched once while the picture is shown, and the person must be found
+then: otherwise every cell says "not verified". A hit is counted for each cell of the batch.
 
 A worker that is killed signs nothing: its requests have an OPEN receipt that verifies and no CLOSE, and every process
 below it is gone.

@@ -25,6 +25,7 @@ from facegate.audit.faults.report import CellResult, FaultReport
 from facegate.audit.faults.search import Found, Searcher
 from facegate.audit.faults.stand import Stand
 from facegate.audit.faults.witness import collect
+from facegate.logs import is_by_the_list
 
 # Requests under way at a time; those that hang wait and take no processor.
 _THREADS: Final = {"usual": 4, "hang": 12, "CPU limit": 3}
@@ -258,22 +259,28 @@ def _let_go(tasks: list[_Task]) -> list[str]:
 
 @contextmanager
 def _listening() -> Iterator[_Said]:
-    """Note who logs: facegate has nothing to say while requests fail, and others nothing to warn of."""
+    """Note who logs: facegate says nothing but its events, while requests fail too; others have nothing to warn of."""
     said = _Said()
 
     class Ear(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            said.where.append(f"{record.filename}:{record.lineno} logged something")
+            if not is_by_the_list(record):
+                said.where.append(f"{record.filename}:{record.lineno} logged something")
 
     ear, ours = Ear(), logging.getLogger("facegate")
-    level = ours.level
+    level, others = ours.level, ours.propagate
     ours.setLevel(1)
-    logging.getLogger().addHandler(ear)
+    # Ours alone hears them: whoever else listens would write to a file what was made to be said here.
+    ours.propagate = False
+    for logger in (ours, logging.getLogger()):
+        logger.addHandler(ear)
     try:
         yield said
     finally:
-        logging.getLogger().removeHandler(ear)
+        for logger in (ours, logging.getLogger()):
+            logger.removeHandler(ear)
         ours.setLevel(level)
+        ours.propagate = others
 
 
 def _tell(cells: list[CellResult], progress: Progress | None) -> None:

@@ -8,6 +8,7 @@ import threading
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from facegate.aio import PURGERS
 from facegate.memory.locks import kernel_locked_bytes
 
 
@@ -76,7 +77,7 @@ class Holdings:
         mappings: of arenas, uploads, outputs and windows.
         locked: bytes, as the kernel counts them.
         processes: below this one.
-        threads: of this one.
+        threads: of this one, but for the few that purge for asyncio: they stay, and wait for the next.
         written: bytes given to ``write`` and its kin so far, files, pipes and terminals alike; sockets are not counted.
     """
 
@@ -107,6 +108,6 @@ def holdings(processes: int) -> Holdings:
         mappings=maps.count("memfd:facegate") + maps.count("secretmem"),
         locked=kernel_locked_bytes(),
         processes=processes,
-        threads=threading.active_count(),
+        threads=sum(not thread.name.startswith(PURGERS) for thread in threading.enumerate()),
         written=int(counted[counted.index("wchar:") + 1]),
     )
