@@ -94,7 +94,7 @@ def test_a_kept_export_reads_zeros_without_any_wipe(secret: bool, name: str) -> 
         with arena.buffer() as buffer:
             slot(buffer, "landmarks")[...] = 1.5
         product = LAYOUT["landmarks"]
-        window = arena.window(product.offset, 2 * 4096)
+        window = arena.window(*product.window)
         view = window.array(np.float32, product.shape)
         exported = EXPORTS[name](view)
         # What has an interface of addresses only keeps nothing alive; everything else is its own owner from here on.
@@ -115,8 +115,9 @@ def test_a_tensor_made_of_a_view_reads_zeros(secret: bool) -> None:
     with new_arena(secret=secret) as arena:
         with arena.buffer() as buffer:
             slot(buffer, "pose")[...] = 1.5
-        window = arena.window(LAYOUT["pose"].offset, 4096)
-        tensor = as_tensor(window.array(np.float32, (3,)))
+        product = LAYOUT["pose"]
+        window = arena.window(*product.window)
+        tensor = as_tensor(window.array(np.float32, (product.begin + 3,))[product.begin :])
         assert tensor.all()
         window.revoke()
         assert not tensor.any()
