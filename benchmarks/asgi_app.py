@@ -48,10 +48,10 @@ async def discard(request: Request) -> dict[str, int]:
 
 
 @app.post("/held")  # type: ignore[untyped-decorator]
-async def held(request: Request) -> dict[str, int]:
-    """Keep an upload in the heap for a second: the control of how memory is watched."""
+async def held(request: Request, seconds: float = 1) -> dict[str, int]:
+    """Keep an upload in the heap for a while: the control of how memory is watched."""
     whole = await request.body()
-    await asyncio.sleep(1)
+    await asyncio.sleep(seconds)
     return {"bytes": len(whole)}
 
 

@@ -16,11 +16,11 @@ def run(portrait: bytes) -> None:
         subject = request.analyze(upload).subject
         if subject is None:
             raise RuntimeError("nobody was found on the portrait")
-        instantid.key_points_image(subject, upload)
+        instantid.key_points_image(subject)
         instantid.embedding(subject)
         ip_adapter.faceid_embeds(subject)
         ip_adapter.face_image(subject)
-        controlnet_mediapipe.face_image(subject, upload)
+        controlnet_mediapipe.face_image(subject)
         with insightface.lent(subject) as face:
             face.kps.max(), face.normed_embedding.max()
         for name in ("points_68", "points_106", "transform", "identity"):

@@ -31,10 +31,10 @@ class ReceiptsSeen:
     _restore: list[Callable[[], None]] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        opening, keeping = Request.open, Gate._keep
+        beginning, keeping = Request.begin, Gate._keep
 
-        def opened(request: Request) -> None:
-            opening(request)
+        def begun(request: Request) -> None:
+            beginning(request)
             self.opened += 1
 
         def kept(gate: Gate, receipt: Receipt) -> None:
@@ -45,7 +45,7 @@ class ReceiptsSeen:
             keeping(gate, receipt)
 
         wrapped: tuple[tuple[type, str, object, object], ...] = (
-            (Request, "open", opened, opening),
+            (Request, "begin", begun, beginning),
             (Gate, "_keep", kept, keeping),
         )
         for owner, name, replacement, original in wrapped:

@@ -151,7 +151,7 @@ def test_a_contender_that_fails_is_reported_and_is_no_row(tmp_path: Path) -> Non
 
 
 def test_the_whole_way_with_the_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["--clip", "sound", "--frames", "10", "--rounds", "1", "--only", "decode", "--out", str(tmp_path)]
+    arguments = ["--clip", "sound", "--frames", "60", "--rounds", "1", "--only", "decode", "--out", str(tmp_path)]
     assert video.main(arguments) == 0
     (report,) = [json.loads(each.read_text()) for each in tmp_path.glob("video-sound-*.json")]
     (row,) = report["rows"]

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "fastapi.md"
 
 
 def test_the_service_of_the_page_runs(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = re.findall(r"```python file=service.py\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (tmp_path / "service.py").write_text(code, encoding="utf-8")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

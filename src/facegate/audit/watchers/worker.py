@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from facegate import kernel
+from facegate.aio import PURGERS
 from facegate.audit.watchers.base import BEFORE, Observation, Watcher
 from facegate.audit.watchers.processes import Process, Processes
 from facegate.audit.watchers.scene import Scene
@@ -26,6 +27,12 @@ _PR_SET_NAME: Final = 15
 _HOW: Final = "the worker before and after"
 # Threads that a gate may leave running; they are the library's and are named by it.
 _OWN_THREADS: Final = frozenset({"facegate-deadlines", "facegate-spares", "facegate-watch", "facegate-watch-files"})
+
+
+def _is_own(thread: str) -> bool:
+    """Whether a thread of that name is the library's: one of the above, or of the pool that purges for asyncio."""
+    pool, _, number = thread.rpartition("_")
+    return thread in _OWN_THREADS or (pool == PURGERS and number.isdecimal())
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Names(Compared):
             for each in Path("/proc/self/task").glob("*/comm")
         ]
         # A thread of the library more or less says nothing.
-        return Counter(set(kernel) | {each.name for each in threading.enumerate()} - _OWN_THREADS)
+        return Counter(set(kernel) | {each.name for each in threading.enumerate() if not _is_own(each.name)})
 
     def control_of(self, scene: Scene, what: str) -> bool:
         return what == scene.token[-15:] or super().control_of(scene, what)
