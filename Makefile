@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full integrations mediapipe soak ends faults scanner audit exercise mutations fuzz lint format docs bench gate \
+.PHONY: demo test test-full frameworks integrations mediapipe soak ends faults scanner audit exercise mutations fuzz lint format docs bench gate \
 	peers clean
 
 demo: $(VENV)/.facegate-demo
@@ -33,13 +33,16 @@ SEED ?= 20240
 fuzz: $(VENV)/.facegate-test
 	FACEGATE_FUZZ_CASES=$(CASES) FACEGATE_FUZZ_SEED=$(SEED) $(PYTEST) -s tests/fuzz --timeout=7200
 
-# What is skipped where torch and diffusers are missing: 1.1 GB, most of it torch. INDEX is where torch's wheels without CUDA are.
-INDEX ?= https://download.pytorch.org/whl/cpu
-integrations: $(VENV)/.facegate-test
-	$(BIN)/python -m pip install --quiet --extra-index-url $(INDEX) ".[diffusers]"
-	$(PYTEST) tests/unit/integrations tests/unit/examples tests/unit/memory/test_adopted_tensor.py
-	@mkdir -p audit-out
-	HF_HUB_OFFLINE=1 PYTHONPATH=. $(BIN)/facegate audit --exercise tests.unit.examples.exercised:serve --out audit-out
+# torch and diffusers, 1.1 GB, for the tests that are skipped without: `make frameworks test` runs those, too.
+frameworks: $(VENV)/.frameworks
+
+$(VENV)/.frameworks: tests/frameworks.txt $(VENV)/.facegate-test
+	$(BIN)/python -m pip install --quiet -r $<
+	@touch $@
+
+# Those tests alone.
+integrations: frameworks
+	$(PYTEST) tests/unit/integrations tests/unit/examples tests/unit/memory/test_adopted_tensor.py tests/leak/test_exercises.py
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800
