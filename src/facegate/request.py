@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facegate import geometry, stills, videos
+from facegate import geometry, shown, stills, videos
+from facegate.admission import Admissions, MediaKind
 from facegate.aio import AsyncRequest
-from facegate.arguments import Reference, Subject, checked_subject, whole, word
+from facegate.arguments import Reference, Subject, checked_subject, whole
 from facegate.custody import Custody, Ending
-from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError, UploadError
+from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
 from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
-from facegate.incoming import Kind, PlainFile, Source, kind_of, plain_file, stage
+from facegate.incoming import Source
 from facegate.intake import Intake
 from facegate.media import (
     ImageUpload,
@@ -33,8 +34,7 @@ from facegate.media import (
     RedactedVideo,
     VideoUpload,
 )
-from facegate.memory.arena import LAYOUT, checked_count
-from facegate.memory.regions import new_region
+from facegate.memory.arena import checked_count
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
@@ -44,12 +44,10 @@ from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
 
 if TYPE_CHECKING:
-    from facegate.memory.regions import AnyRegion
+    pass
 
 T = TypeVar("T")
 
-MEDIA = ("auto", "image", "video")
-READABLE = frozenset({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"})
 SCANS = ("everyone", "large")
 
 
@@ -89,11 +87,9 @@ class Request:
         self.purge_error: PurgeError | None = None
         self.turn = turn
         self.recognizer = recognizer
-        self._limits = limits
-        self._video_limits = video_limits
+        self._admissions = Admissions(self, limits, video_limits)
         self._begin = begin
         self._custody: Custody | None = None
-        self._upload_ids = itertools.count()
         self._plans = itertools.count()
 
     def __enter__(self) -> Self:
@@ -151,9 +147,7 @@ class Request:
     def admit(self, source: Source | Intake, media: Literal["auto"] = "auto") -> ImageUpload | VideoUpload: ...
 
     @quiet
-    def admit(
-        self, source: Source | Intake, media: Literal["auto", "image", "video"] = "auto"
-    ) -> ImageUpload | VideoUpload:
+    def admit(self, source: Source | Intake, media: MediaKind = "auto") -> ImageUpload | VideoUpload:
         """Hand an upload to the child, which decodes a picture and looks at the header of a video.
 
         Args:
@@ -168,31 +162,9 @@ class Request:
             UploadError: it is empty, of no known type, over a limit or damaged; the request stays open.
             OSError: it cannot be read.
         """
-        custody = self._open_custody()
-        if media not in MEDIA:
-            raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
-        if isinstance(source, Intake):
-            return self._admit_intake(custody, source, media)
-        plain = None if media == "image" else plain_file(source)
-        if plain is not None:
-            try:
-                if media == "video" or kind_of(plain.head()) == "video":
-                    return self._admit_video(custody, plain)
-            finally:
-                plain.close()
-        kind: Kind = "video" if media == "video" else "image"
+        return self._admissions.admit(self._open_custody(), source, media)
 
-        def limit(head: bytes) -> int:
-            nonlocal kind
-            kind = kind_of(head) if media == "auto" else kind
-            return int(self._limits.bytes if kind == "image" else self._video_limits.bytes)
-
-        region, used = stage(source, limit, self.request_id, custody.check_open, custody.release)
-        if kind == "video":
-            return self._admit_video(custody, (region, used))
-        return self._admit_image(custody, region, used)
-
-    def intake(self, media: Literal["auto", "image", "video"] = "auto") -> Intake:
+    def intake(self, media: MediaKind = "auto") -> Intake:
         """Somewhere to write an upload that comes in pieces, for `admit` when all have come.
 
         Args:
@@ -201,65 +173,12 @@ class Request:
         Raises:
             RequestClosedError: the request is not open.
         """
-        custody = self._open_custody()
-        if media not in MEDIA:
-            raise AnalysisError(f"media must be one of {', '.join(MEDIA)}.")
-        limits = {"image": int(self._limits.bytes), "video": int(self._video_limits.bytes)}
-        made = Intake(None if media == "auto" else media, limits.__getitem__, self.request_id, custody.check_open)
-        with custody.working():
-            return custody.hold(made)
+        return self._admissions.intake(self._open_custody(), media)
 
     def drop(self, intake: Intake) -> None:
         """Wipe what came of an upload that is not to be admitted; purge does so anyway."""
         if self._custody is not None:
             self._custody.drop(intake)
-
-    def _admit_intake(self, custody: Custody, intake: Intake, media: str) -> ImageUpload | VideoUpload:
-        if media != "auto":
-            raise AnalysisError("What an intake is held to be was said when it was made: leave media out.")
-        with custody.working():
-            if not custody.holds(intake):
-                raise AnalysisError("The intake is not one of this request, or was admitted or dropped.")
-            try:
-                region, used, kind = intake.seal()
-            except UploadError:
-                custody.drop(intake)
-                raise
-            custody.hold(region, used)
-            intake.give()
-            custody.drop(intake)
-        if kind == "video":
-            return self._admit_video(custody, (region, used))
-        return self._admit_image(custody, region, used)
-
-    def _admit_image(self, custody: Custody, region: AnyRegion, used: int) -> ImageUpload:
-        try:
-            with custody.working():
-                custody.hold(region, used)
-                upload_id = next(self._upload_ids)
-                command = {"do": "admit", "upload": upload_id, "bytes": used, "limits": self._limits.as_dict()}
-                answer = custody.call(command, [region])
-                # In here, where a child that does not keep to the protocol is ended for it.
-                side = int(self._limits.side)
-                size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
-                picture_format = word(answer, "format", READABLE)
-        finally:
-            custody.release(region, used)
-        return ImageUpload(self, upload_id, size_wh, picture_format)
-
-    def _admit_video(self, custody: Custody, upload: PlainFile | tuple[AnyRegion, int]) -> VideoUpload:
-        upload_id = next(self._upload_ids)
-        try:
-            with custody.working():
-                if isinstance(upload, tuple):
-                    # Not released before purge: the child reads it whenever it decodes.
-                    custody.hold(*upload)
-                facts = videos.admit(custody, upload_id, upload, self._video_limits)
-        except BaseException:
-            if isinstance(upload, tuple):
-                custody.release(*upload)
-            raise
-        return VideoUpload(self, upload_id, facts)
 
     @quiet
     def analyze(
@@ -417,7 +336,7 @@ class Request:
         self._check_mine(base)
         if not isinstance(upload, Picture) or not isinstance(base, Picture) or base.size_wh != upload.size_wh:
             raise AnalysisError("paste puts a crop into a picture of the upload's size, not into a video.")
-        made = next(self._upload_ids)
+        made = self._admissions.new_id()
         command |= {"upload": base.upload_id, "redacted": base.redacted, "pasted": made}
         geometry.paste(custody, face, crop, command | {"match_colour": bool(match_colour)})
         return PastedImage(self, made, upload.size_wh, upload.format)
@@ -555,7 +474,7 @@ class Request:
             raise OutputError("A video leaves redacted only: hand over what redact gave.", request_id=self.request_id)
         target = target_for(to)
         start = {"do": "video.start", "upload": video.upload_id, "plan": video.plan} | settings
-        made = videos.write(custody, start, video.facts, target, self._video_limits, progress)
+        made = videos.write(custody, start, video.facts, target, self._admissions.video_limits, progress)
         try:
             custody.end(Ending("finished"))
             if self.purge_error is not None:
@@ -591,22 +510,9 @@ class Request:
         """
         self._open_custody()
 
-    @contextmanager
-    def expose_pixels(self, picture: Picture) -> Iterator[NDArray[np.uint8]]:
+    def expose_pixels(self, picture: Picture) -> AbstractContextManager[NDArray[np.uint8]]:
         """What `Picture.expose` does."""
-        custody = self._open_custody()
-        width, height = picture.size_wh
-        with custody.working():
-            region = custody.hold(new_region("pixels", width * height * 3))
-            command = {"do": "pixels", "upload": picture.upload_id, "redacted": picture.redacted}
-            custody.call(command, targets=[region])
-            region.lock_used(region.size)
-            window = custody.open_region(region)
-        try:
-            yield window.array(np.uint8, (height, width, 3))  # type: ignore[misc]
-        finally:
-            custody.close_window(window)
-            custody.release(region)
+        return shown.pixels(self._open_custody(), picture)
 
     def expose_crop(self, face: Face, wish: dict[str, Any]) -> AbstractContextManager[geometry.Crop]:
         """What `Face.crop` does."""
@@ -616,18 +522,11 @@ class Request:
         """What `Face.mask` does."""
         return geometry.mask(self._open_custody(), face, wish)
 
-    @contextmanager
-    def expose_product(self, faces: FaceSet, name: str, rows: slice | int) -> Iterator[NDArray[np.float32]]:
+    def expose_product(
+        self, faces: FaceSet, name: str, rows: slice | int
+    ) -> AbstractContextManager[NDArray[np.float32]]:
         """What `FaceSet.expose` and `Face.expose` do."""
-        custody = self._open_custody()
-        product = LAYOUT[name]
-        window = custody.open_product(faces.analysis, product)
-        try:
-            whole_pages = window.array(np.float32, (product.window[1] // 4,))
-            own = whole_pages[product.begin : product.begin + product.length // 4]
-            yield own.reshape(product.shape)[rows]  # type: ignore[misc]
-        finally:
-            custody.close_window(window)
+        return shown.product(self._open_custody(), faces, name, rows)
 
     def close(self, error: BaseException | None = None) -> None:
         """Purge, whatever state the request is in; what leaving the block does.

@@ -138,7 +138,7 @@ def test_receipts_a_receipt_of_another_key(gate: facegate.Gate) -> None:
 
 
 def test_receipts_everything_is_put_back() -> None:
-    before = facegate.Request.open, facegate.Gate._keep
+    before = facegate.Request.begin, facegate.Gate._keep
     with ReceiptsSeen():
         pass
-    assert (facegate.Request.open, facegate.Gate._keep) == before
+    assert (facegate.Request.begin, facegate.Gate._keep) == before

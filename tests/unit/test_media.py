@@ -111,7 +111,8 @@ def test_an_upload_that_is_refused_while_it_is_read_is_wiped_and_counted(
     request = gate.open_request(new_id(), purpose="safety")
     with request:
         if how == "too much":
-            monkeypatch.setattr(request, "_limits", replace(request._limits, bytes=len(astronaut) - 1))
+            admissions = request._admissions
+            monkeypatch.setattr(admissions, "limits", replace(admissions.limits, bytes=len(astronaut) - 1))
         source = Odd(astronaut) if how == "too much" else Breaking(astronaut)
         with pytest.raises(errors.get(how, facegate.errors.LimitExceededError)):
             request.admit(source)

@@ -76,12 +76,12 @@ class Exposed:
         self.opened = 0
         self.kept: list[Kept] = []
         self._restore: list[Callable[[], None]] = []
-        opening, product, pixels = Request.open, Request.expose_product, Request.expose_pixels
+        beginning, product, pixels = Request.begin, Request.expose_product, Request.expose_pixels
         cut, covered = Request.expose_crop, Request.expose_mask
 
-        def opened(request: Request) -> None:
+        def begun(request: Request) -> None:
             self.opened += 1
-            opening(request)
+            beginning(request)
 
         @contextmanager
         def exposed_product(request: Request, faces: Any, name: str, rows: Any) -> Iterator[Any]:
@@ -108,9 +108,7 @@ class Exposed:
                 yield shown
 
         for name, original, replacement in (
-            ("expose_crop", cut, exposed_crop),
-            ("expose_mask", covered, exposed_mask),
-            ("open", opening, opened),
+            ("begin", beginning, begun),
             ("expose_product", product, exposed_product),
             ("expose_pixels", pixels, exposed_pixels),
             ("expose_crop", cut, exposed_crop),

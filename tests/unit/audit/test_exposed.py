@@ -135,8 +135,8 @@ def test_nothing_is_kept_plain(shown: dict) -> None:
 
 
 def test_closed_it_is_gone() -> None:
-    before = (Request.open, Request.expose_product, Request.expose_pixels)
+    before = (Request.begin, Request.expose_product, Request.expose_pixels)
     exposed = Exposed()
-    assert Request.open is not before[0]
+    assert Request.begin is not before[0]
     exposed.close()
-    assert (Request.open, Request.expose_product, Request.expose_pixels) == before
+    assert (Request.begin, Request.expose_product, Request.expose_pixels) == before
