@@ -33,7 +33,7 @@ SEED ?= 20240
 fuzz: $(VENV)/.facegate-test
 	FACEGATE_FUZZ_CASES=$(CASES) FACEGATE_FUZZ_SEED=$(SEED) $(PYTEST) -s tests/fuzz --timeout=7200
 
-# torch and diffusers, 1.1 GB, for the tests that are skipped without: `make frameworks test` runs those, too.
+# torch and diffusers, 1.1 GB, for the tests that are skipped without.
 frameworks: $(VENV)/.frameworks
 
 $(VENV)/.frameworks: tests/frameworks.txt $(VENV)/.facegate-test
@@ -42,7 +42,7 @@ $(VENV)/.frameworks: tests/frameworks.txt $(VENV)/.facegate-test
 
 # Those tests alone.
 integrations: frameworks
-	$(PYTEST) tests/unit/integrations tests/unit/examples tests/unit/memory/test_adopted_tensor.py tests/leak/test_exercises.py
+	$(PYTEST) -m frameworks
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800

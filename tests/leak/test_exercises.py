@@ -24,7 +24,9 @@ def test_every_exercise_is_run_here() -> None:
     assert found == set(NEEDS)
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.frameworks] if NEEDS[name] == "diffusers" else []) for name in NEEDS]
+)
 def test_the_audit_passes_meanwhile(name: str, tmp_path: Path) -> None:
     if importlib.util.find_spec(NEEDS[name]) is None:
         pytest.skip(f"the package {NEEDS[name]} is not installed")

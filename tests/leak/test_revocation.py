@@ -110,6 +110,7 @@ def test_a_kept_export_reads_zeros_without_any_wipe(secret: bool, name: str) -> 
         del owner
 
 
+@pytest.mark.frameworks
 @pytest.mark.parametrize("secret", KINDS)
 def test_a_tensor_made_of_a_view_reads_zeros(secret: bool) -> None:
     with new_arena(secret=secret) as arena:

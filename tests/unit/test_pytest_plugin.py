@@ -171,6 +171,7 @@ def test_a_habit_fails_with_file_and_line(team: pytest.Pytester, habit: str, at:
     result.stdout.fnmatch_lines([f"*pipeline.py:{line_of(at)}: {says}"])
 
 
+@pytest.mark.frameworks
 def test_a_real_torch_save_fails_with_file_and_line(team: pytest.Pytester) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
     result = run(team, "embedding_in_torch_save")

@@ -10,11 +10,11 @@ The worker alone holds this end and the list, so a child cannot put anything on 
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Final
 
@@ -55,8 +55,13 @@ class Listener:
     def look(self) -> bool:
         """Say what there is to say to the calls that wait; returns whether there was a violation, now or earlier."""
         while self.violation is None and self._waits():
-            with suppress(OSError):  # the process, or the thread, is gone meanwhile
+            try:
                 self._judge(install.receive(self._descriptor))
+            except OSError as error:
+                # ENOENT: the process, or the thread, is gone meanwhile, and with it the call. Anything else would be
+                # said again and again, to a caller who has a child to kill.
+                if error.errno != errno.ENOENT:
+                    break
         return self.violation is not None
 
     def _judge(self, call: install.Notification) -> None:

@@ -16,6 +16,7 @@ import facegate
 from fixtures.collection import two_people
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.frameworks
 
 
 @pytest.fixture(scope="module")

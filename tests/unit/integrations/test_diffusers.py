@@ -129,7 +129,7 @@ TENSORS: dict[str, Callable[[NDArray[np.uint8]], Any]] = {
 @pytest.mark.parametrize(
     "form",
     [pytest.param(make, id=name) for name, make in FORMS.items()]
-    + [pytest.param(make, id=name, marks=TORCH) for name, make in TENSORS.items()],
+    + [pytest.param(make, id=name, marks=(TORCH, pytest.mark.frameworks)) for name, make in TENSORS.items()],
 )
 def test_every_form_of_a_picture_is_taken(run: Callable[..., Made], form: Callable[..., Any]) -> None:
     expected = np.arange(12 * 20 * 3, dtype=np.uint8).reshape(12, 20, 3)

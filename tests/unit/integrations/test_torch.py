@@ -21,6 +21,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 
 from facegate.integrations.torch import SealedTensor, adopt, sealed, tensor  # noqa: E402 (after the skip)
 
+pytestmark = pytest.mark.frameworks
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 
 

@@ -12,6 +12,7 @@ from facegate.errors import AdoptionError
 from facegate.memory.adopted import Adoptions
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.frameworks
 DEVICES = [
     "cpu",
     pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")),
