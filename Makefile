@@ -19,13 +19,13 @@ demo: $(VENV)/.facegate-demo
 	@mkdir -p demo-out
 	$(BIN)/facegate demo --out demo-out
 
-# One process for the tests that look at the whole host, one for all others; see tests/conftest.py.
+# On two processes, which tests that look at the whole host do not share with each other; see tests/conftest.py.
 test: $(VENV)/.facegate-test mediapipe
 	$(PYTEST) --numprocesses 2 --dist loadfile
 
-# Slow profiles: 1,000 requests from 8 threads, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
+# Slow profiles: 1,000 requests from 8 threads, 1,000 in a queue, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
 test-full: $(VENV)/.facegate-test mediapipe
-	FACEGATE_SOAK=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 FACEGATE_SCANNER=1000 $(PYTEST) --timeout=1800
+	FACEGATE_SOAK=1000 FACEGATE_LOAD=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 FACEGATE_SCANNER=1000 $(PYTEST) --timeout=1800
 
 # The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
 CASES ?= 300000
@@ -67,7 +67,7 @@ scanner: $(VENV)/.facegate-test
 
 # 12,000 requests, each with a fault at one stage of its way.
 faults: $(VENV)/.facegate-test
-	FACEGATE_FAULTS=12000 $(PYTEST) tests/fault/test_matrix.py -s --timeout=10800
+	FACEGATE_FAULTS=12000 $(PYTEST) tests/fault/test_matrix.py tests/fault/test_leaky.py -s --timeout=10800
 
 # Everything that the audit has, on this host, in its full profile: most of an hour. The report is in audit-out/.
 audit: $(VENV)/.facegate-test

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,17 @@ from facegate.audit.faults import run
 from tests.fault.leaky import LEAKS, clean_up
 
 REQUESTS = 6
+# Every leak takes a run of its own, with a gate, a person and a search of memory. Always: one of each of the ways in which the
+# matrix notices something (bytes, maps, processes, descriptors, receipts); with `make faults` all.
+ALWAYS = (
+    "the wipe is skipped, and claimed",
+    "windows are not revoked",
+    "the child is not killed",
+    "geometry is kept as base64",
+    "a descriptor is left",
+    "the signature is another's",
+)
+CHOSEN = tuple(LEAKS) if "FACEGATE_FAULTS" in os.environ else ALWAYS
 # What leaks is found unclosed by Python as well, later, in some other test.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
@@ -26,7 +38,7 @@ def _cleaned() -> Iterator[None]:
     gc.collect()  # here, where it is expected
 
 
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("name", CHOSEN)
 def test_the_matrix_tells_of_the_leak(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     leak = LEAKS[name]
     with monkeypatch.context() as patched:
@@ -47,6 +59,6 @@ def test_the_matrix_tells_of_the_leak(name: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_same_cells_are_ok_without_leaks() -> None:
-    cells = sorted({leak.cell for leak in LEAKS.values()})
+    cells = sorted({LEAKS[name].cell for name in CHOSEN})
     report = run(cells, requests=REQUESTS * len(cells), seed=99)
     assert report.passed, report.cells

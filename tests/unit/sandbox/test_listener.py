@@ -1,4 +1,4 @@
-"""What the worker's end of a filter does when there is nothing to be learnt at it; real calls: tests/sandbox/test_declined.py."""
+"""The worker's end of a filter when there is nothing to be learnt there; tests/sandbox/test_declined.py has real calls."""
 
 from __future__ import annotations
 
