@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count, pairwise
 from pathlib import Path
@@ -108,11 +108,9 @@ def tree(root: int) -> list[int]:
     found, fringe = [], [root]
     while fringe:
         found.append(pid := fringe.pop())
-        for children in Path(f"/proc/{pid}/task").glob("*/children"):
-            try:
+        with suppress(OSError):  # it has ended
+            for children in list(Path(f"/proc/{pid}/task").glob("*/children")):
                 fringe.extend(map(int, children.read_text(encoding="ascii").split()))
-            except OSError:
-                continue  # it has ended
     return found
 
 

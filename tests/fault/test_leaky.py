@@ -13,8 +13,8 @@ from facegate.audit.faults import run
 from tests.fault.leaky import LEAKS, clean_up
 
 REQUESTS = 6
-# Every leak takes a run of its own, with a gate, a person and a search of memory. Always: one of each of the ways in which the
-# matrix notices something (bytes, maps, processes, descriptors, receipts); with `make faults` all.
+# Every leak takes a run of its own, with a gate, a person and a search of memory. Always: one of each of the ways in
+# which the matrix notices something (bytes, maps, processes, descriptors, receipts); with `make faults` all.
 ALWAYS = (
     "the wipe is skipped, and claimed",
     "windows are not revoked",

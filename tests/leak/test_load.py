@@ -1,4 +1,4 @@
-"""Hundreds of requests in front of eight places, a thousand in the full profile: each is served once, in order, or refused.
+"""Hundreds of requests in front of eight places, or a thousand: each is served once, in order, or refused.
 
 ``python -m benchmarks.load`` measures it.
 """

@@ -1,4 +1,4 @@
-"""The worker's end of a filter when there is nothing to be learnt there; tests/sandbox/test_declined.py has real calls."""
+"""The worker's end of a filter when nothing is to be learnt there; tests/sandbox/test_declined.py has real calls."""
 
 from __future__ import annotations
 
