@@ -42,7 +42,7 @@ $(VENV)/.frameworks: tests/frameworks.txt $(VENV)/.facegate-test
 
 # Those tests alone.
 integrations: frameworks
-	$(PYTEST) -m frameworks
+	$(PYTEST) --numprocesses 2 --dist loadfile -m frameworks
 
 soak: $(VENV)/.facegate-test
 	FACEGATE_SOAK=1000 $(PYTEST) tests/leak/test_soak.py --timeout=1800

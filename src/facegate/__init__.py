@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from facegate.receipt.ledger import Ledger, verify_ledger
     from facegate.recognizer import Recognizer
     from facegate.request import Request
+    from facegate.rules.consent import Consent
+    from facegate.rules.model import Rules
     from facegate.streaming import Progress
 
 __all__ = [
+    "Consent",
     "Face",
     "FaceSet",
     "Frames",
@@ -38,6 +41,7 @@ __all__ = [
     "RedactedVideo",
     "Reference",
     "Request",
+    "Rules",
     "Signer",
     "VideoLimits",
     "VideoUpload",
@@ -46,6 +50,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "Consent": "rules.consent",
     "Face": "faces",
     "FaceSet": "faces",
     "Frames": "frames",
@@ -63,6 +68,7 @@ _HOME = {
     "RedactedVideo": "media",
     "Reference": "arguments",
     "Request": "request",
+    "Rules": "rules.model",
     "Signer": "receipt",
     "VideoLimits": "policy",
     "VideoUpload": "media",

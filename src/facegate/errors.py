@@ -162,8 +162,24 @@ class PolicyError(FacegateError):
     """The policy is wrong, or forbids what was asked."""
 
 
+class PolicyFileError(PolicyError):
+    """A file of rules is none, or says something that it cannot mean; the message has the line."""
+
+
 class PurposeError(PolicyError):
-    """The purpose is not one that the policy names."""
+    """The purpose is not one that the policy names, or not one for what was asked."""
+
+
+class AgeError(PolicyError):
+    """The person is younger than the policy allows, or of an age that was not said and must be."""
+
+
+class ConsentError(PolicyError):
+    """The policy wants a consent that is not there."""
+
+
+class ConsentWithdrawnError(ConsentError):
+    """The person has withdrawn, and has not consented again since."""
 
 
 class BusyError(PolicyError):

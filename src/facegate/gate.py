@@ -19,16 +19,21 @@ from typing import TYPE_CHECKING, Final, Self
 from facegate.closing import closed_by
 from facegate.custody import Custody, Ending, Purged
 from facegate.deadlines import Deadlines
-from facegate.errors import PolicyError, PurgeError, PurposeError, RequestClosedError, RequestReusedError
+from facegate.errors import PolicyError, PurgeError, RequestClosedError, RequestReusedError
 from facegate.hosting import Facts, Pool, start
 from facegate.levels import hold_against, level_of
 from facegate.logs import log
 from facegate.metrics import Load, Metrics
 from facegate.policy import Policy
 from facegate.protections import Protection
+from facegate.quiet import quiet
 from facegate.receipt import Opened, Receipt, Signer, open_receipt
 from facegate.reports import Reports
 from facegate.request import Request
+from facegate.rules import door
+from facegate.rules.consent import Consent
+from facegate.rules.door import Visitor
+from facegate.rules.withdrawals import Withdrawals
 from facegate.turn import Turn
 from facegate.turns import Turns
 
@@ -78,6 +83,8 @@ class Gate:
         self._guard = threading.Lock()
         self._used: set[str] = set()
         self._open: dict[str, Custody] = {}
+        self._people: dict[str, str] = {}  # whom an open request is about, where that was said
+        self._withdrawals = Withdrawals()
         self._sequence = itertools.count(1)
         self._closed = False
         self._owner = os.getpid()
@@ -106,30 +113,47 @@ class Gate:
     ) -> None:
         self.close()
 
-    def open_request(self, request_id: str, *, purpose: str, ttl: float | None = None) -> Request:
+    @quiet
+    def open_request(
+        self,
+        request_id: str,
+        *,
+        purpose: str,
+        person: str | None = None,
+        consent: Consent | None = None,
+        age: int | None = None,
+        region: str | None = None,
+        ttl: float | None = None,
+    ) -> Request:
         """A request, to be entered with ``with`` or ``async with``.
+
+        Whatever of the person is said here is held against the policy's rules and kept in memory until the request is
+        over; it is on no receipt, in no log and in no error.
 
         Args:
             request_id: 1 to 128 letters, digits, dots, underscores and hyphens, the first a letter or digit; never used
                 before with this gate. It is on the receipt, so it should say nothing about a person.
             purpose: one that the policy names.
+            person: your pseudonymous ID of whom the request is about, in the form of a request ID; `withdraw` takes it.
+            consent: what the person agreed to, where the policy wants that.
+            age: of the person, whole years.
+            region: where the person is, ISO 3166, as ``"DE"`` or ``"US-IL"``; it decides on the local age.
             ttl: longest life in seconds, at most the policy's; then the request is purged wherever it is.
 
         Raises:
             RequestReusedError: the ID was used before.
             PurposeError: the policy does not name the purpose.
-            PolicyError: the ID or ttl is not allowed.
+            AgeError: the person is too young for the policy, or it wants to know the age.
+            ConsentError: the policy wants a consent that is not there.
+            ConsentWithdrawnError: the person has withdrawn, and has not consented again since.
+            PolicyError: an ID, a region, an age or ttl is not allowed.
             RequestClosedError: the gate is closed.
         """
-        if not isinstance(request_id, str) or REQUEST_ID.fullmatch(request_id) is None:
-            raise PolicyError(
-                "A request ID is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter or digit."
-            )
-        if purpose not in self.policy.purposes:
-            raise PurposeError(
-                f"The purpose is none of the policy's: {', '.join(sorted(self.policy.purposes))}.",
-                request_id=request_id,
-            )
+        _check_id("A request ID", request_id)
+        if person is not None:
+            _check_id("A person's ID", person)
+        visitor = Visitor(consent=consent, age=age, region=region)
+        allowed = door.admit(self.policy.rules, purpose, visitor, request_id)
         life = self.policy.ttl if ttl is None else ttl
         if not 0 < life <= self.policy.ttl:
             raise PolicyError(f"ttl must be over 0 and at most the policy's {self.policy.ttl:g} seconds.")
@@ -137,10 +161,37 @@ class Gate:
             self._check_open(request_id)
             if request_id in self._used:
                 raise RequestReusedError("The request ID was used before.", request_id=request_id)
+            self._withdrawals.check(person, consent, request_id)
             self._used.add(request_id)
         policy = self.policy
-        begin, turn = partial(self._begin, life), Turn(self._turns, request_id)
-        return Request(request_id, purpose, policy.limits, policy.video, begin, turn, policy.recognizer)
+        begin, turn = partial(self._begin, life, person, consent), Turn(self._turns, request_id)
+        return Request(request_id, allowed, policy.limits, policy.video, begin, turn, policy.recognizer)
+
+    @quiet
+    def withdraw(self, person: str) -> int:
+        """Purge every open request about a person, at once; later ones take a consent that was recorded later.
+
+        Args:
+            person: as `open_request` was told.
+
+        Returns:
+            How many requests were open; their receipts say ``"withdrawn"``.
+
+        Raises:
+            PolicyError: the ID is none.
+
+        Does not protect against: another gate, in this process or elsewhere, which must be told, too; a restart, after
+        which only your own record knows.
+        """
+        _check_id("A person's ID", person)
+        with self._guard:
+            self._withdrawals.note(person)
+            open_ones = [self._open[each] for each, whose in self._people.items() if whose == person]
+        for custody in open_ones:
+            custody.kill(Ending("withdrawn"))
+        for custody in open_ones:
+            custody.end(Ending("withdrawn"))
+        return len(open_ones)
 
     @property
     def closed(self) -> bool:
@@ -178,7 +229,7 @@ class Gate:
         if self._closed:
             raise RequestClosedError("The gate is closed.", request_id=request_id)
 
-    def _begin(self, life: float, request: Request) -> Custody:
+    def _begin(self, life: float, person: str | None, consent: Consent | None, request: Request) -> Custody:
         """Take a child for the request, whose turn it is, and sign its OPEN receipt."""
         try:
             child = self.pool.take()
@@ -197,7 +248,10 @@ class Gate:
             with self._guard:
                 # A gate that was closed meanwhile has ended those that it knew of, and this one is not among them.
                 self._check_open(request.request_id)
+                self._withdrawals.check(person, consent, request.request_id)
                 self._open[request.request_id] = custody
+                if person is not None:
+                    self._people[request.request_id] = person
         except BaseException as error:
             custody.end(Ending("exception", type(error).__name__))
             raise
@@ -220,6 +274,7 @@ class Gate:
             sequence=next(self._sequence),
             opened_at=request.opened_at,
             policy_digest=self.policy.digest(),
+            rules_digest=self.policy.rules.digest(),
             models=self._models,
             level=level_of(self._protections),
             protections=self._protections,
@@ -229,6 +284,7 @@ class Gate:
         """Let the next request have its turn and sign the CLOSE receipt; the last step of every purge."""
         with self._guard:
             self._open.pop(request.request_id, None)
+            self._people.pop(request.request_id, None)
         request.turn.give_back()
         for number in alarm:
             self._deadlines.cancel(number)
@@ -261,6 +317,11 @@ class Gate:
         finally:
             if self._on_receipt is not None:
                 self._on_receipt(receipt)
+
+
+def _check_id(what: str, value: object) -> None:
+    if not isinstance(value, str) or REQUEST_ID.fullmatch(value) is None:
+        raise PolicyError(f"{what} is 1 to 128 letters, digits, '.', '_' or '-', and begins with a letter or digit.")
 
 
 def _close_if_alive(reference: weakref.ref[Gate]) -> None:

@@ -1,4 +1,4 @@
-"""What a gate allows: purposes, limits on media, lifetimes, the protection that it insists on."""
+"""What a gate allows: rules for media, limits on media, lifetimes, the protection that it insists on."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from facegate.engine import Engine
 from facegate.errors import PolicyError
 from facegate.protections import LEVELS, TABLE, Level
 from facegate.recognizer import Recognizer
+from facegate.rules.model import Rules
+from facegate.rules.read import shipped
 from facegate.showable import is_showable
 
 MIB = 1 << 20
@@ -81,7 +83,7 @@ class Policy:
     """The rules of one gate; immutable, and identified on every receipt by `digest`.
 
     Attributes:
-        purposes: what a request may be opened for.
+        rules: what media may be used for, with whose consent and from which age on; `facegate.rules.load` reads others.
         limits: bounds on pictures.
         video: bounds on videos.
         ttl: longest life of a request, seconds; it is purged when that is over.
@@ -108,7 +110,7 @@ class Policy:
             pictures in the place of facegate's own. Videos are searched by facegate's.
     """
 
-    purposes: frozenset[str] = frozenset({"generation", "safety", "terms", "improvement"})
+    rules: Rules = field(default_factory=shipped)
     limits: MediaLimits = field(default_factory=MediaLimits)
     video: VideoLimits = field(default_factory=VideoLimits)
     ttl: float = 300.0
@@ -127,9 +129,8 @@ class Policy:
     detector: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "purposes", frozenset(self.purposes))
-        if not self.purposes or not all(isinstance(name, str) and name for name in self.purposes):
-            raise PolicyError("Policy.purposes must name at least one purpose, each a non-empty string.")
+        if not isinstance(self.rules, Rules):
+            raise PolicyError("Policy.rules must be a facegate.Rules: facegate.rules.load reads them from a file.")
         _positive(
             "policy",
             ttl=self.ttl,
@@ -176,6 +177,11 @@ class Policy:
         if self.detector is not None and (self.engine != "facegate" or not is_showable(self.detector)):
             raise PolicyError("Policy.detector must be the name of an entry point, and goes with the engine facegate.")
 
+    @property
+    def purposes(self) -> frozenset[str]:
+        """Names of what a request may be opened for."""
+        return frozenset(self.rules.purposes)
+
     def wanted(self) -> dict[str, Any]:
         """What is to be loaded besides what facegate ships, as the zygote gets it."""
         engine = Engine(self.engine, None if self.landmarker is None else str(self.landmarker), self.detector)
@@ -185,7 +191,7 @@ class Policy:
     def digest(self) -> str:
         """SHA-256 of the policy in canonical JSON, lower-case hex."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        plain |= {"purposes": sorted(self.purposes), "waivers": dict(self.waivers)}
+        plain |= {"rules": self.rules.digest(), "waivers": dict(self.waivers)}
         plain |= {"limits": self.limits.as_dict(), "video": self.video.as_dict()}
         plain |= {"recognizer": None if self.recognizer is None else self.recognizer.rules()}
         text = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)

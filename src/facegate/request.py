@@ -19,7 +19,7 @@ from facegate.admission import Admissions, MediaKind
 from facegate.aio import AsyncRequest
 from facegate.arguments import Reference, Subject, checked_subject, whole
 from facegate.custody import Custody, Ending
-from facegate.errors import AnalysisError, OutputError, PurgeError, RequestClosedError
+from facegate.errors import AnalysisError, OutputError, PurgeError, PurposeError, RequestClosedError
 from facegate.faces import NAME_ONE, Face, FaceSet
 from facegate.frames import Frames
 from facegate.incoming import Source
@@ -39,6 +39,7 @@ from facegate.policy import MediaLimits, VideoLimits
 from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.recognizer import Recognizer
+from facegate.rules.model import Purpose
 from facegate.targets import To, target_for
 from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
@@ -71,7 +72,7 @@ class Request:
     def __init__(
         self,
         request_id: str,
-        purpose: str,
+        purpose: Purpose,
         limits: MediaLimits,
         video_limits: VideoLimits,
         begin: Callable[[Request], Custody],
@@ -79,7 +80,8 @@ class Request:
         recognizer: Recognizer | None = None,
     ) -> None:
         self.request_id = request_id
-        self.purpose = purpose
+        self.purpose = purpose.name
+        self._allowed = purpose
         # Durations come from the clock that nobody sets, so that a request never closes before it opens.
         self.opened_at = datetime.now(UTC)
         self.opened_monotonic = time.monotonic()
@@ -203,11 +205,14 @@ class Request:
                 face that it is told to keep from there on.
 
         Raises:
+            PurposeError: the policy's rules allow no facial geometry for the request's purpose.
             AnalysisError: there is no face with that index or at that point, or none that is the reference's. An empty
                 picture is no error otherwise: the set is empty and has no subject.
             LimitExceededError: there are more faces than a reference is compared with.
         """
         custody = self._open_custody()
+        if not self._allowed.geometry:
+            raise PurposeError("The policy allows no facial geometry for this purpose.", request_id=self.request_id)
         self._check_mine(upload)
         wish = checked_subject(subject)
         if isinstance(subject, Reference):

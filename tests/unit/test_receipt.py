@@ -35,6 +35,7 @@ def opened(**changes: Any) -> Opened:
         "sequence": 7,
         "opened_at": NOW,
         "policy_digest": "ab" * 32,
+        "rules_digest": "cd" * 32,
         "models": {"face_landmark": "cd" * 32},
         "level": "process",
         "protections": [Protection("landlock_files", "achieved", "ABI 7")],

@@ -164,6 +164,7 @@ def _show(verified: Any) -> None:
         ("level", verified.level),
         ("protections", ", ".join(f"{each['name']} {each['state']}" for each in opened["protections"])),
         ("policy", opened["policy"]["sha256"]),
+        ("rules", opened["rules"]["sha256"]),
         *((f"model {name}", model["sha256"]) for name, model in opened["models"].items()),
     ]
     if verified.purge is not None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from facegate.media import ImageUpload, Output
     from facegate.receipt import Receipt
     from facegate.request import Request
+    from facegate.rules.door import Said
 
     Controls = Callable[[Request, ImageUpload, Face | None], Mapping[str, Any]]
 
@@ -108,12 +109,13 @@ class SealedPipeline:
         self._passes = passes
 
     @quiet
-    def __call__(self, source: Source, *, request_id: str, **keywords: Any) -> Made:
+    def __call__(self, source: Source, *, request_id: str, said: Said | None = None, **keywords: Any) -> Made:
         """Run the pipeline on one upload.
 
         Args:
             source: the encoded picture, as for `Request.admit`.
             request_id: of the request, new.
+            said: of the person, as for `Gate.open_request`: ``person``, ``consent``, ``age``, ``region``.
             keywords: for the pipeline as they are, but for ``callback_on_step_end``: it is called as diffusers would,
                 after the one that `controls` returned, if any, and its answer is passed on. A pipeline that takes this
                 argument is also stopped at the next step once the request is over, by its time to live for one.
@@ -126,7 +128,7 @@ class SealedPipeline:
             OutputError: what the pipeline made is no single picture.
             UploadError: as `Request.admit`; and whatever else a request raises.
         """
-        request = self._gate.open_request(request_id, purpose=self._purpose)
+        request = self._gate.open_request(request_id, purpose=self._purpose, **(said or {}))
         with request:
             output = self._run(request, source, keywords)
         assert request.receipt is not None  # noqa: S101 (a request that was entered has one)

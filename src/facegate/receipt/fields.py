@@ -125,6 +125,7 @@ _PREDICATES: Final[dict[str, Form]] = {
         "purpose": is_showable,
         "openedAt": _time,
         "policy": _SHA256,
+        "rules": _SHA256,
         "models": _models,
         "level": is_showable,
         "protections": _protections,

@@ -22,6 +22,7 @@ Outcome: TypeAlias = Literal[
     "abandoned",  # the block ended without an output
     "exception",  # the block raised
     "cancelled",  # the task was cancelled, or the gate closed
+    "withdrawn",  # the person withdrew consent
     "timeout",  # a command took longer than the policy allows
     "expired",  # the request's time to live was over
     "child-crashed",  # the child died or broke the protocol
@@ -39,7 +40,8 @@ class Opened:
         gate_id: random, one per gate.
         sequence: number of this request among the gate's, from 1.
         opened_at: UTC.
-        policy_digest: SHA-256, hex.
+        policy_digest: of the whole policy, SHA-256, hex.
+        rules_digest: of the media policy alone, as `facegate policy show` prints it.
         models: SHA-256 of each network, by name.
         level: the protection level achieved.
         protections: what it consists of.
@@ -51,6 +53,7 @@ class Opened:
     sequence: int
     opened_at: datetime
     policy_digest: str
+    rules_digest: str
     models: Mapping[str, str]
     level: str
     protections: Sequence[Protection]
@@ -104,6 +107,7 @@ def open_statement(opened: Opened) -> dict[str, Any]:
             "purpose": opened.purpose,
             "openedAt": timestamp(opened.opened_at),
             "policy": {"sha256": opened.policy_digest},
+            "rules": {"sha256": opened.rules_digest},
             "models": {name: {"sha256": digest} for name, digest in opened.models.items()},
             "level": opened.level,
             "protections": [

@@ -19,6 +19,7 @@ from facegate.metrics import Load
 from facegate.policy import MediaLimits, VideoLimits
 from facegate.reports import Reports
 from facegate.request import Request
+from facegate.rules import shipped
 from facegate.sandbox import wire
 from facegate.sandbox.child import Child
 from facegate.turn import Turn
@@ -142,7 +143,9 @@ class Answers:
             return Custody(children[0], "fuzz-1", 5.0, lambda *_: request.turn.give_back())
 
         outcome = "finished"
-        request = Request("fuzz-1", "safety", MediaLimits(), VideoLimits(), begin, Turn(_TURNS, "fuzz-1"))
+        request = Request(
+            "fuzz-1", shipped().purposes["safety"], MediaLimits(), VideoLimits(), begin, Turn(_TURNS, "fuzz-1")
+        )
         request.open()
         try:
             self._use(request)

@@ -7,13 +7,14 @@ import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Literal, Protocol, Self, Unpack
 
 from facegate.aio import purging
 from facegate.errors import DisconnectedError, RequestClosedError, StalledUploadError, UploadError
 from facegate.integrations.asgi.body import Patience, Receive, Scope, body, declared
 from facegate.integrations.asgi.form import EXTRA_BYTES, Form
 from facegate.quiet import quiet_async
+from facegate.rules.door import Said
 
 if TYPE_CHECKING:
     from facegate.aio import AsyncRequest
@@ -51,6 +52,7 @@ class Visit:
         request_id: likewise; by default a random one. A sender's own may say something about a person.
         media: what is taken; ``"auto"`` goes by the first bytes.
         patience: how slow a sender may be.
+        said: ``person``, ``consent``, ``age`` and ``region``, as for `Gate.open_request`.
 
     Attributes:
         request: the request's operations, awaited; once entered.
@@ -75,6 +77,7 @@ class Visit:
         request_id: str | None = None,
         media: Literal["auto", "image", "video"] = "auto",
         patience: Patience | None = None,
+        **said: Unpack[Said],
     ) -> None:
         pair = connection if isinstance(connection, tuple) else (connection.scope, connection.receive)
         self._scope, self._receive = pair
@@ -83,7 +86,7 @@ class Visit:
         self._patience = patience or Patience()
         self.request_id = request_id or secrets.token_hex(8)
         self.fields: dict[str, str] = {}
-        self._opened = gate.open_request(self.request_id, purpose=purpose)
+        self._opened = gate.open_request(self.request_id, purpose=purpose, **said)
         self._watcher: asyncio.Task[None] | None = None
         self._gone = self._whole = False
 

@@ -1,0 +1,114 @@
+"""What a media policy says, typed and immutable. `read` makes one of a file, `door` holds a request to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from types import MappingProxyType
+from typing import Any, Final, Literal, TypeAlias
+
+ConsentKind: TypeAlias = Literal["implied", "explicit"]
+UnknownAge: TypeAlias = Literal["accept", "refuse"]
+
+CONSENT_KINDS: Final = ("implied", "explicit")
+UNKNOWN_AGES: Final = ("accept", "refuse")
+# What consent to facial geometry is called, beside the names of purposes.
+BIOMETRIC: Final = "biometric"
+# ISO 3166: a country, or one of its parts, as "DE" and "US-IL".
+REGION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+MOST_YEARS: Final = 130
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purpose:
+    """One thing that media may be used for.
+
+    Attributes:
+        name: what `Gate.open_request` takes.
+        says: the same for people, one sentence.
+        geometry: whether facial geometry may be computed for it. Where it may not, faces are still found to cover them.
+        consent: ``"implied"`` by asking for it, or ``"explicit"``: refused without a `Consent` that names the purpose.
+    """
+
+    name: str
+    says: str
+    geometry: bool
+    consent: ConsentKind = "implied"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """From which age on a person's media is taken, in whole years.
+
+    Attributes:
+        minimum: where no region says otherwise.
+        regions: the local age, by ISO 3166 code of a country or of a part of one, which goes before its country.
+        unknown: what becomes of a request that does not say the person's age.
+        guardian_below: below this age a guardian must have consented; None asks for no guardian.
+    """
+
+    minimum: int
+    regions: Mapping[str, int] = field(default_factory=dict, hash=False)
+    unknown: UnknownAge = "accept"
+    guardian_below: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "regions", MappingProxyType(dict(self.regions)))
+
+    def least(self, region: str | None) -> int:
+        """The least age in a region; the minimum where that is not known or not named."""
+        if region is None:
+            return self.minimum
+        return self.regions.get(region, self.regions.get(region[:2], self.minimum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """A media policy.
+
+    Attributes:
+        name: of the policy.
+        version: a whole number, 1 or more; the publisher raises it with every change.
+        effective: the day from which it holds.
+        purposes: by name; a request is opened for one of them.
+        biometric: the consent that facial geometry takes, whatever it is for: ``"explicit"`` refuses a request under a
+            purpose with geometry unless a `Consent` names ``"biometric"``.
+        ages: from which age on.
+    """
+
+    name: str
+    version: int
+    effective: date
+    purposes: Mapping[str, Purpose] = field(hash=False)
+    biometric: ConsentKind
+    ages: Ages
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
+
+    def as_dict(self) -> dict[str, Any]:
+        """All that it says, in the layout of the file."""
+        ages: dict[str, Any] = {"minimum": self.ages.minimum, "unknown": self.ages.unknown}
+        if self.ages.guardian_below is not None:
+            ages["guardian-below"] = self.ages.guardian_below
+        if self.ages.regions:
+            ages["regions"] = dict(sorted(self.ages.regions.items()))
+        return {
+            "policy": {"name": self.name, "version": self.version, "effective": self.effective.isoformat()},
+            "purposes": {
+                each.name: {"says": each.says, "geometry": each.geometry, "consent": each.consent}
+                for each in sorted(self.purposes.values(), key=lambda each: each.name)
+            },
+            "consent": {BIOMETRIC: self.biometric},
+            "ages": ages,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 of what it says, in canonical JSON, lower-case hex: comments and the order of tables do not count."""
+        text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
