@@ -11,6 +11,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
@@ -83,7 +84,7 @@ class Gate:
         self._guard = threading.Lock()
         self._used: set[str] = set()
         self._open: dict[str, Custody] = {}
-        self._people: dict[str, str] = {}  # whom an open request is about, where that was said
+        self._people: dict[str, tuple[str, Request]] = {}  # whom open requests are about, by ID, where that was said
         self._withdrawals = Withdrawals()
         self._sequence = itertools.count(1)
         self._closed = False
@@ -178,19 +179,28 @@ class Gate:
             How many requests were open; their receipts say ``"withdrawn"``.
 
         Raises:
+            PurgeError: something was left of a request; all others were purged. A group, if it was of several.
             PolicyError: the ID is none.
+            RequestClosedError: the gate is another process's, which this one was forked from.
 
         Does not protect against: another gate, in this process or elsewhere, which must be told, too; a restart, after
         which only your own record knows.
         """
         _check_id("A person's ID", person)
+        if os.getpid() != self._owner:
+            raise RequestClosedError("The gate is another process's, from which this one was forked: withdraw there.")
         with self._guard:
             self._withdrawals.note(person)
-            open_ones = [self._open[each] for each, whose in self._people.items() if whose == person]
-        for custody in open_ones:
+            open_ones = [request for whose, request in self._people.values() if whose == person]
+            custodies = [self._open[each.request_id] for each in open_ones]
+        for custody in custodies:
             custody.kill(Ending("withdrawn"))
-        for custody in open_ones:
-            custody.end(Ending("withdrawn"))
+        with ExitStack() as all_of_them:  # also when the receipt of one cannot be kept
+            for custody in custodies:
+                all_of_them.callback(custody.end, Ending("withdrawn"))
+        failed = [each.purge_error for each in open_ones if each.purge_error is not None]
+        if failed:
+            raise failed[0] if len(failed) == 1 else ExceptionGroup("Purges failed.", failed)
         return len(open_ones)
 
     @property
@@ -251,7 +261,7 @@ class Gate:
                 self._withdrawals.check(person, consent, request.request_id)
                 self._open[request.request_id] = custody
                 if person is not None:
-                    self._people[request.request_id] = person
+                    self._people[request.request_id] = person, request
         except BaseException as error:
             custody.end(Ending("exception", type(error).__name__))
             raise

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,9 +43,6 @@ from facegate.rules.model import Purpose
 from facegate.targets import To, target_for
 from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
-
-if TYPE_CHECKING:
-    pass
 
 T = TypeVar("T")
 

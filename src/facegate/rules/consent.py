@@ -19,17 +19,30 @@ class Consent:
         by_guardian: a parent or guardian said so.
 
     Raises:
-        PolicyError: a name is none, or the time has no zone.
+        PolicyError: a name is none, or the time has no zone or has not come yet.
     """
 
     __slots__ = ("by_guardian", "recorded_at", "to")
 
+    to: frozenset[str]
+    recorded_at: datetime
+    by_guardian: bool
+
     def __init__(self, *to: str, recorded_at: datetime | None = None, by_guardian: bool = False) -> None:
-        self.to = frozenset(_name(each) for each in to)
-        self.recorded_at = datetime.now(UTC) if recorded_at is None else recorded_at
-        if not isinstance(self.recorded_at, datetime) or self.recorded_at.tzinfo is None:
+        now = datetime.now(UTC)
+        at = now if recorded_at is None else recorded_at
+        if not isinstance(at, datetime) or at.tzinfo is None:
             raise PolicyError("Consent.recorded_at must be a datetime with a time zone.")
-        self.by_guardian = bool(by_guardian)
+        if at > now:
+            # One from tomorrow would outlive a withdrawal of today.
+            raise PolicyError("Consent.recorded_at must be not later than now; the clocks may differ.")
+        if not isinstance(by_guardian, bool):
+            raise PolicyError("Consent.by_guardian must be True or False.")
+        for name, value in (("to", frozenset(map(_name, to))), ("recorded_at", at), ("by_guardian", by_guardian)):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A Consent cannot be changed: {name}.")
 
     def covers(self, names: Iterable[str]) -> bool:
         """Whether all of that was agreed to."""

@@ -66,7 +66,7 @@ def test_offset_window_shows_its_own_pages_only(region: Region) -> None:
 
 
 def test_readers_in_other_threads_survive_a_revoke(region: Region) -> None:
-    for _ in range(10):
+    for _ in range(50):
         window = region.window()
         view = window.array(np.float32, (1024, 3))
         seen: list[float] = []
