@@ -69,7 +69,7 @@ class Ages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """A media policy, made by `facegate.rules.load`, which checks what it says; whoever makes one in code is not checked.
+    """A media policy, made by `facegate.rules.load`, which checks what it says; one made in code is not checked.
 
     Attributes:
         name: of the policy.
