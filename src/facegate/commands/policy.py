@@ -33,7 +33,7 @@ def policy() -> None:
 @json_option
 def show(source: str, as_json: bool) -> None:
     """Print what a policy says, and its digest, which is on every receipt."""
-    from facegate.rules import load
+    from facegate.rules import duration, load
 
     rules = load(source)
     if as_json:
@@ -46,6 +46,11 @@ def show(source: str, as_json: bool) -> None:
     console.print(table)
     console.print(f"Consent to facial geometry: {rules.biometric}.", highlight=False)
     console.print(_ages(rules), highlight=False, soft_wrap=True)
+    if rules.retention:
+        console.print(_kept(rules))
+    else:
+        console.print("Nothing is kept.", highlight=False)
+    console.print(f"People are answered within {duration.show(rules.answer_within)}.", highlight=False)
     console.print(f"sha256 {rules.digest()}", highlight=False, soft_wrap=True)
 
 
@@ -90,6 +95,17 @@ def diff(old: str, new: str, as_json: bool) -> None:
 
 def _title(rules: Rules) -> str:
     return f"{rules.name}, version {rules.version}, from {rules.effective.isoformat()}"
+
+
+def _kept(rules: Rules) -> Table:
+    from facegate.rules import duration
+
+    table = Table("kept", "for", "what", "read for", "person decides")
+    for each in rules.retention.values():
+        decides = "yes" if each.person_decides else "no"
+        kinds, purposes = ", ".join(each.kinds), ", ".join(each.purposes)
+        table.add_row(each.name, duration.show(each.duration), kinds, purposes, decides)
+    return table
 
 
 def _ages(rules: Rules) -> str:

@@ -5,7 +5,8 @@ its command line, `docs/media-policy.md` its page. Nothing here is legal advice.
 """
 
 from facegate.rules.consent import Consent
+from facegate.rules.keeping import Keeping
 from facegate.rules.model import Ages, Purpose, Rules
 from facegate.rules.read import SHIPPED, load, shipped
 
-__all__ = ["SHIPPED", "Ages", "Consent", "Purpose", "Rules", "load", "shipped"]
+__all__ = ["SHIPPED", "Ages", "Consent", "Keeping", "Purpose", "Rules", "load", "shipped"]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from facegate.errors import PolicyError
-from facegate.rules.model import NAME
+from facegate.rules.names import NAME
 
 
 class Consent:

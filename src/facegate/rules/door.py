@@ -7,7 +7,8 @@ from typing import TypedDict
 
 from facegate.errors import AgeError, ConsentError, PolicyError, PurposeError
 from facegate.rules.consent import Consent
-from facegate.rules.model import BIOMETRIC, MOST_YEARS, REGION, Purpose, Rules
+from facegate.rules.model import BIOMETRIC, MOST_YEARS, Purpose, Rules
+from facegate.rules.names import REGION
 
 
 class Said(TypedDict, total=False):

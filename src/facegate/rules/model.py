@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
+
+from facegate.rules.duration import show
+from facegate.rules.keeping import ANSWER_WITHIN, Keeping
 
 ConsentKind: TypeAlias = Literal["implied", "explicit"]
 UnknownAge: TypeAlias = Literal["accept", "refuse"]
@@ -18,9 +20,6 @@ CONSENT_KINDS: Final = ("implied", "explicit")
 UNKNOWN_AGES: Final = ("accept", "refuse")
 # What consent to facial geometry is called, beside the names of purposes.
 BIOMETRIC: Final = "biometric"
-# ISO 3166: a country, or one of its parts, as "DE" and "US-IL".
-REGION: Final = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
-NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 MOST_YEARS: Final = 130
 
 
@@ -79,6 +78,8 @@ class Rules:
         biometric: the consent that facial geometry takes, whatever it is for: ``"explicit"`` refuses a request under a
             purpose with geometry unless a `Consent` names ``"biometric"``.
         ages: from which age on.
+        retention: classes of what is kept, by name; without any, nothing is.
+        answer_within: how soon people are answered who ask for what is theirs.
     """
 
     name: str
@@ -87,9 +88,12 @@ class Rules:
     purposes: Mapping[str, Purpose] = field(hash=False)
     biometric: ConsentKind
     ages: Ages
+    retention: Mapping[str, Keeping] = field(default_factory=dict, hash=False)
+    answer_within: timedelta = ANSWER_WITHIN
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
+        object.__setattr__(self, "retention", MappingProxyType(dict(self.retention)))
 
     def as_dict(self) -> dict[str, Any]:
         """All that it says, in the layout of the file."""
@@ -106,6 +110,8 @@ class Rules:
             },
             "consent": {BIOMETRIC: self.biometric},
             "ages": ages,
+            "retention": {name: each.as_dict() for name, each in sorted(self.retention.items())},
+            "rights": {"answer-within": show(self.answer_within)},
         }
 
     def digest(self) -> str:

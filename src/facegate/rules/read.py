@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Final, cast
 
 from facegate.errors import PolicyFileError
+from facegate.rules.keeping import read_answer_within, read_keeping
 from facegate.rules.lines import lines_of
 from facegate.rules.model import (
     BIOMETRIC,
     CONSENT_KINDS,
     MOST_YEARS,
-    NAME,
-    REGION,
     UNKNOWN_AGES,
     Ages,
     ConsentKind,
@@ -24,6 +23,7 @@ from facegate.rules.model import (
     Rules,
     UnknownAge,
 )
+from facegate.rules.names import NAME, REGION
 from facegate.rules.table import File, Table
 
 # Names that `load` takes besides paths. What each is for stands at its beginning.
@@ -96,6 +96,8 @@ def _rules(whole: Table) -> Rules:
         purposes=purposes,
         biometric=biometric,
         ages=_ages(whole.table("ages")),
+        retention=read_keeping(whole, purposes),
+        answer_within=read_answer_within(whole),
     )
     policy.done()
     whole.done()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 from facegate.errors import PolicyFileError
+from facegate.rules import duration
 from facegate.rules.lines import Path
 from facegate.showable import is_showable
+
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,29 @@ class Table:
         value = self._get(key)
         return value if isinstance(value, bool) else self.fail(key, "must be true or false.")
 
+    def optional_flag(self, key: str, *, default: bool) -> bool:
+        """True or false; the default where it is missing."""
+        return self.flag(key) if key in self._content else self._default(key, default)
+
+    def duration(self, key: str) -> timedelta:
+        """A length of time."""
+        found = duration.parse(self._get(key))
+        most = duration.show(duration.LONGEST)
+        return found if found is not None else self.fail(key, f"must be as '30 days' or '12 hours', {most} at most.")
+
+    def optional_duration(self, key: str, *, default: timedelta) -> timedelta:
+        """A length of time; the default where it is missing."""
+        return self.duration(key) if key in self._content else self._default(key, default)
+
+    def words(self, key: str, words: Sequence[str]) -> tuple[str, ...]:
+        """One or more of some words, each once."""
+        value: list[str] = self._get(key)
+        if not isinstance(value, list) or not value or any(each not in words for each in value):
+            self.fail(key, f"must be a list of one or more of {', '.join(words)}.")
+        if len(set(value)) < len(value):
+            self.fail(key, "names something twice.")
+        return tuple(value)
+
     def word(self, key: str, words: Sequence[str], *, default: str) -> str:
         """One of some words; the default where it is missing."""
         self._asked.append(key)
@@ -111,6 +137,10 @@ class Table:
     def fail(self, key: str, sentence: str) -> NoReturn:
         """Raise for a key."""
         self._file.fail((*self._path, key) if key else self._path, sentence)
+
+    def _default(self, key: str, default: _Value) -> _Value:
+        self._asked.append(key)
+        return default
 
     def _get(self, key: str) -> Any:
         self._asked.append(key)
