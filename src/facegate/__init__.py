@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from facegate.gate import Gate
     from facegate.media import ImageUpload, Output, PastedImage, RedactedImage, RedactedVideo, VideoUpload
     from facegate.policy import MediaLimits, Policy, VideoLimits
-    from facegate.receipt import Receipt, Signer, verify
+    from facegate.receipt import Act, ActReceipt, Receipt, Signer, verify, verify_act
     from facegate.receipt.ledger import Ledger, verify_ledger
     from facegate.recognizer import Recognizer
     from facegate.request import Request
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from facegate.streaming import Progress
 
 __all__ = [
+    "Act",
+    "ActReceipt",
     "Consent",
     "Face",
     "FaceSet",
@@ -46,10 +48,13 @@ __all__ = [
     "VideoLimits",
     "VideoUpload",
     "verify",
+    "verify_act",
     "verify_ledger",
 ]
 
 _HOME = {
+    "Act": "receipt",
+    "ActReceipt": "receipt",
     "Consent": "rules.consent",
     "Face": "faces",
     "FaceSet": "faces",
@@ -73,6 +78,7 @@ _HOME = {
     "VideoLimits": "policy",
     "VideoUpload": "media",
     "verify": "receipt",
+    "verify_act": "receipt",
     "verify_ledger": "receipt.ledger",
 }
 

@@ -39,12 +39,23 @@ def check_statement(statement: dict[str, Any], phase: Phase) -> None:
     Raises:
         InvalidReceiptError: a field is missing, too much, or not what it must be.
     """
+    check_saying(statement, PREDICATE_TYPE, _PREDICATES[phase])
+
+
+def check_saying(statement: Any, predicate_type: str, predicate: Form) -> None:
+    """Check an in-toto Statement about one subject, whose predicate is of this type and has these fields.
+
+    Raises:
+        InvalidReceiptError: a field is missing, too much, or not what it must be.
+    """
     check_fields(statement, _STATEMENT, "statement")
+    if statement["predicateType"] != predicate_type:
+        raise InvalidReceiptError("The receipt's statement.predicateType is not what it must be.")
     (subject,) = statement["subject"]
     check_fields(subject, _SUBJECT, "subject")
     if subject["digest"]["sha256"] != hashlib.sha256(subject["name"].encode()).hexdigest():
-        raise InvalidReceiptError("The subject's digest is not that of the request ID.")
-    check_fields(statement["predicate"], _PREDICATES[phase], "predicate")
+        raise InvalidReceiptError("The subject's digest is not that of its name.")
+    check_fields(statement["predicate"], predicate, "predicate")
 
 
 def _just(expected: str) -> Callable[[Any], bool]:
@@ -114,7 +125,7 @@ _SUBJECT: Final[Form] = {"name": is_showable, "digest": _SHA256}
 _STATEMENT: Final[Form] = {
     "_type": _just(STATEMENT_TYPE),
     "subject": lambda value: isinstance(value, list) and len(value) == 1,
-    "predicateType": _just(PREDICATE_TYPE),
+    "predicateType": is_showable,
     "predicate": lambda value: isinstance(value, dict),
 }
 _PREDICATES: Final[dict[str, Form]] = {

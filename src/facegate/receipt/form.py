@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from facegate.errors import InvalidReceiptError
 from facegate.receipt.fields import ENVELOPE, check_fields
@@ -12,20 +12,23 @@ from facegate.receipt.fields import ENVELOPE, check_fields
 MEDIA_TYPE: Final = "application/vnd.facegate.receipt.v1+json"
 # A receipt has 3 to 5 KB; the bound keeps a hostile file from costing more than a moment.
 MAX_BYTES: Final = 256 * 1024
+Found = TypeVar("Found")
 
 
 def to_json(envelopes: Sequence[Mapping[str, Any]], public_key: bytes) -> str:
     """A bundle in its one written form: verify refuses any other, so nothing can be smuggled in between."""
-    ordered = [
-        {
-            "payloadType": each["payloadType"],
-            "payload": each["payload"],
-            "signatures": [{"keyid": one["keyid"], "sig": one["sig"]} for one in each["signatures"]],
-        }
-        for each in envelopes
-    ]
+    ordered = [in_order(each) for each in envelopes]
     bundle = {"mediaType": MEDIA_TYPE, "publicKey": public_key.decode(), "envelopes": ordered}
     return json.dumps(bundle, indent=2) + "\n"
+
+
+def in_order(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """An envelope with its fields in the order in which they are written."""
+    return {
+        "payloadType": envelope["payloadType"],
+        "payload": envelope["payload"],
+        "signatures": [{"keyid": each["keyid"], "sig": each["sig"]} for each in envelope["signatures"]],
+    }
 
 
 def parse(receipt: str | bytes | Mapping[str, Any]) -> tuple[list[dict[str, Any]], bytes]:
@@ -38,21 +41,35 @@ def parse(receipt: str | bytes | Mapping[str, Any]) -> tuple[list[dict[str, Any]
     Raises:
         InvalidReceiptError: it is not in that form.
     """
+    return parse_as(receipt, _content, lambda found: to_json(*found), MAX_BYTES)
+
+
+def parse_as(
+    receipt: str | bytes | Mapping[str, Any],
+    content: Callable[[dict[str, Any]], Found],
+    write: Callable[[Found], str],
+    limit: int,
+) -> Found:
+    """What `content` takes from a file of at most `limit` bytes whose one written form `write` makes of that again.
+
+    Raises:
+        InvalidReceiptError: it is not in that form.
+    """
     if isinstance(receipt, Mapping):
-        envelopes, pem = _content(dict(receipt))
-        _check_size(to_json(envelopes, pem))
-        return envelopes, pem
+        found = content(dict(receipt))
+        _check_size(write(found), limit)
+        return found
     if not isinstance(receipt, (str, bytes)):
-        raise InvalidReceiptError("A receipt is text, bytes, a mapping or a Receipt.")
-    _check_size(receipt)
+        raise InvalidReceiptError("A receipt is text, bytes, a mapping or the object that was signed.")
+    _check_size(receipt, limit)
     try:
         data = receipt.encode() if isinstance(receipt, str) else receipt
     except UnicodeEncodeError:
         raise InvalidReceiptError("The receipt is no JSON.") from None
-    envelopes, pem = _content(load(data))
-    if to_json(envelopes, pem).encode() != data:
+    found = content(load(data))
+    if write(found).encode() != data:
         raise InvalidReceiptError("The receipt is not in the form in which receipts are written.")
-    return envelopes, pem
+    return found
 
 
 def load(data: bytes) -> dict[str, Any]:
@@ -77,8 +94,8 @@ def load(data: bytes) -> dict[str, Any]:
     return content
 
 
-def _check_size(text: str | bytes) -> None:
-    if len(text) > MAX_BYTES:
+def _check_size(text: str | bytes, limit: int) -> None:
+    if len(text) > limit:
         raise InvalidReceiptError("The receipt is larger than any receipt is.")
 
 

@@ -98,8 +98,9 @@ class Closed:
 
 def open_statement(opened: Opened) -> dict[str, Any]:
     """The Statement of phase OPEN."""
-    return _statement(
+    return statement_of(
         opened.request_id,
+        PREDICATE_TYPE,
         {
             "phase": "OPEN",
             "gate": opened.gate_id,
@@ -119,8 +120,9 @@ def open_statement(opened: Opened) -> dict[str, Any]:
 
 def close_statement(open_payload: bytes, opened: Mapping[str, Any], closed: Closed) -> dict[str, Any]:
     """The Statement of phase CLOSE, which names the payload of its OPEN by digest."""
-    return _statement(
+    return statement_of(
         opened["subject"][0]["name"],
+        PREDICATE_TYPE,
         {
             "phase": "CLOSE",
             "gate": opened["predicate"]["gate"],
@@ -140,14 +142,15 @@ def close_statement(open_payload: bytes, opened: Mapping[str, Any], closed: Clos
     )
 
 
-def _statement(request_id: str, predicate: dict[str, Any]) -> dict[str, Any]:
+def statement_of(name: str, predicate_type: str, predicate: dict[str, Any]) -> dict[str, Any]:
+    """The Statement that says this of a thing that has this name."""
     # in-toto wants a digest of the subject. The subject is the request, so it is the digest of its ID: a digest of the
     # upload or the output would let anybody who has a picture look up what was done with it.
-    digest = hashlib.sha256(request_id.encode()).hexdigest()
+    digest = hashlib.sha256(name.encode()).hexdigest()
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": request_id, "digest": {"sha256": digest}}],
-        "predicateType": PREDICATE_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": digest}}],
+        "predicateType": predicate_type,
         "predicate": predicate,
     }
 

@@ -563,7 +563,7 @@ def test_a_range_against_a_checkpoint(signer: Signer) -> None:
 
 
 def test_several_processes_find_what_one_finds(signer: Signer, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("facegate.receipt.ledger.verify._BATCH", 5)
+    monkeypatch.setattr("facegate.receipt.ledger.checks._BATCH", 5)
     with Ledger(path, signer) as ledger:
         for _ in range(10):
             for each in receipts(signer):

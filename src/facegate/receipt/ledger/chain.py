@@ -17,8 +17,9 @@ from facegate.receipt.ledger.checkpoint import Checkpoint
 from facegate.receipt.ledger.entry import MAX_LINE, NOTHING_BEFORE, Entry, parse
 from facegate.receipt.ledger.merkle import Tree
 
-# A write that was cut off leaves the lines of one request at most; a few times that if recovery was cut off too.
-MAX_TORN: Final = 4 * MAX_LINE
+# A write that was cut off leaves the lines of one request at most, or holes where 256 acts of 5 KB were to be; more if
+# recovery was cut off too.
+MAX_TORN: Final = 8 * MAX_LINE
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class Chain:
             InvalidLedgerError: the key in force did not make it.
         """
         # Entries of other kinds were checked when they were taken, each with the key then in force.
-        if self._last is not None and self._last.kind == "receipt" and self.key is not None:
+        if self._last is not None and self._last.kind in {"receipt", "act"} and self.key is not None:
             self._last.check(self.key)
 
     def _check_torn(self, entry: Entry) -> None:
@@ -151,18 +152,19 @@ class Chain:
                 entry.check(key)
                 self.log, self.first_key, self.key = entry.text("log"), key, key
             case "rotation":
-                entry.check(self._key())
+                entry.check(self.key_in_force())
                 self.key = entry.key()
             case "recovered":
-                entry.check(self._key())
+                entry.check(self.key_in_force())
             case "checkpoint":
-                entry.check(self._key())
+                entry.check(self.key_in_force())
                 self._check_checkpoint(Checkpoint.parse(entry.note()))
             case "receipt":
                 self._check_phase(entry)
+            # An act says nothing of those before it; what it says is checked by whoever reads acts.
 
     def _check_checkpoint(self, found: Checkpoint) -> None:
-        found.check(self._key())
+        found.check(self.key_in_force())
         if (found.log, found.size, found.root) != (self.log, self.size, self.tree.root()):
             raise InvalidLedgerError("its checkpoint is of another log: the root does not fit the entries before it.")
         if found.before != (self.latest and self.latest.line):
@@ -184,7 +186,12 @@ class Chain:
             del self.open[opened]
             self.closed.add(opened)
 
-    def _key(self) -> Ed25519PublicKey:
+    def key_in_force(self) -> Ed25519PublicKey:
+        """`key`, which every log has from its first entry on.
+
+        Raises:
+            InvalidLedgerError: nothing was read yet.
+        """
         if self.key is None:  # the first entry has one, and another first entry was refused
             raise InvalidLedgerError("the log has no key.", entry=self.size)
         return self.key

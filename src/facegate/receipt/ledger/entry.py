@@ -21,7 +21,7 @@ from facegate.errors import InvalidLedgerError
 from facegate.receipt.envelope import PAYLOAD_TYPE, Signer, canonical, decode, pre_authentication_encoding
 from facegate.receipt.form import MAX_BYTES
 
-Kind: TypeAlias = Literal["begun", "receipt", "checkpoint", "rotation", "recovered"]
+Kind: TypeAlias = Literal["begun", "receipt", "act", "checkpoint", "rotation", "recovered"]
 ENTRY_TYPE: Final = "application/vnd.facegate.ledger-entry.v1+json"
 # A line holds an envelope of a receipt, and some hundred characters that are the ledger's.
 MAX_LINE: Final = MAX_BYTES + 4096
@@ -30,13 +30,18 @@ NOTHING_BEFORE: Final = "0" * 64
 _NUMBER, _DIGEST, _KEY = r"(?:0|[1-9][0-9]{0,15})", r"[0-9a-f]{64}", r"[A-Za-z0-9+/]{43}="
 _SIGNATURE = r"[A-Za-z0-9+/]{86}=="
 _TORN = rf'\{{"bytes":(?P<torn>{_NUMBER}),"sha256":"(?P<torn_digest>{_DIGEST})"\}}'
+_ENVELOPE = (
+    r'\{"payload":"(?P<payload>[A-Za-z0-9+/]+={0,2})",'
+    rf'"payloadType":"{re.escape(PAYLOAD_TYPE)}",'
+    rf'"signatures":\[\{{"keyid":"(?P<keyid>{_DIGEST})","sig":"(?P<sig>{_SIGNATURE})"\}}\]\}}'
+)
 _BODIES: Final[dict[Kind, str]] = {
     "receipt": (
-        r'\{"envelope":\{"payload":"(?P<payload>[A-Za-z0-9+/]+={0,2})",'
-        rf'"payloadType":"{re.escape(PAYLOAD_TYPE)}",'
-        rf'"signatures":\[\{{"keyid":"(?P<keyid>{_DIGEST})","sig":"(?P<sig>{_SIGNATURE})"\}}\]\}},'
+        rf'\{{"envelope":{_ENVELOPE},'
         rf'"key":"(?P<key>{_KEY})","opened":"(?P<opened>{_DIGEST})","phase":"(?P<phase>OPEN|CLOSE)"\}}'
     ),
+    # Its key is not said: it is the one in force.
+    "act": rf'\{{"envelope":{_ENVELOPE}\}}',
     # The note's own form is checked where it is read.
     "checkpoint": r'\{"note":"(?P<note>[A-Za-z0-9+/=. \\]{1,1024})"\}',
     "rotation": rf'\{{"key":"(?P<key>{_KEY})"\}}',
@@ -124,7 +129,7 @@ class Entry:
 def parse(line: bytes) -> Entry | None:
     """The entry that a line without its newline is, or None if it is not in the form of any."""
     if not line.startswith(b'{"body":'):
-        return None  # five forms to try are dear where a hostile file has a million lines
+        return None  # six forms to try are dear where a hostile file has a million lines
     for kind, form in _FORMS.items():
         found = form.fullmatch(line)
         if found is not None:

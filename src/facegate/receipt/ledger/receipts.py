@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -60,20 +59,16 @@ class Written(NamedTuple):
         return cls(entry.index, "CLOSE" if entry.text("phase") == "CLOSE" else "OPEN", opened, key, payload, keyid, sig)
 
 
-def check_receipts(written: Sequence[Written]) -> list[Phase]:
-    """Check signature, form and figures of every envelope.
+def check_receipt(written: Written) -> Phase:
+    """Check signature, form and figures of an envelope.
 
     Raises:
-        InvalidLedgerError: one does not hold; the message names the entry.
+        InvalidLedgerError: it does not hold; the message names the entry.
     """
-    return [_checked(each) for each in written]
-
-
-def _checked(written: Written) -> Phase:
     closing = written.phase == "CLOSE"
     sealed = {"payload": written.payload, "signatures": [{"keyid": written.keyid, "sig": written.sig}]}
     try:
-        payload = envelope.check(sealed, _key(written.key))
+        payload = envelope.check(sealed, cached_key(written.key))
         statement = signed_statement(payload, written.phase)
     except InvalidReceiptError as error:
         raise InvalidLedgerError(error.reason, entry=written.entry) from None
@@ -93,7 +88,8 @@ def _checked(written: Written) -> Phase:
 
 
 @lru_cache(maxsize=64)
-def _key(text: str) -> Ed25519PublicKey:
+def cached_key(text: str) -> Ed25519PublicKey:
+    """The public key that an entry holds; a log has few, and each is asked for by many entries."""
     return key_of(text)
 
 
