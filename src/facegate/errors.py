@@ -226,5 +226,41 @@ class InvalidLedgerError(InvalidReceiptError):
         return InvalidLedgerError, (self.reason,), {"entry": self.entry}
 
 
+class RetentionError(FacegateError):
+    """Something about what is kept."""
+
+
+class NotKeptError(RetentionError, LookupError):
+    """Nothing by that ID is kept: it never was, was deleted, or its time is over."""
+
+
+class NotForKeepingError(RetentionError, TypeError):
+    """This may not be kept: it is no medium of a known type, or the policy has no place for it."""
+
+
+class RestrictedError(RetentionError):
+    """It is kept, but not for this use: the person restricted it or objected, or the policy names no such purpose."""
+
+
+class HeldError(RetentionError):
+    """A legal hold keeps it."""
+
+
+class MasterKeyError(RetentionError):
+    """The master key is missing, malformed, or another than the one that the store was written with."""
+
+
+class LostKeyError(RetentionError):
+    """The key of something that is kept is gone, so nobody can read it."""
+
+
+class DamagedError(RetentionError):
+    """What is kept was changed or cut off outside of the store."""
+
+
+class StoreUnavailableError(RetentionError, OSError):
+    """The database or the place of the blobs cannot be reached, or is full; what was not acknowledged is not kept."""
+
+
 def _busy(reason: str, retry_after: int, request_id: str | None) -> BusyError:
     return BusyError(reason, retry_after=retry_after, request_id=request_id)

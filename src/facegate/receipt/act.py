@@ -20,7 +20,7 @@ from facegate.receipt.envelope import Signer
 from facegate.receipt.fields import ENVELOPE, Form, check_fields, check_saying
 from facegate.receipt.form import load
 from facegate.receipt.statement import statement_of, timestamp
-from facegate.rules.model import NAME
+from facegate.rules.names import NAME
 from facegate.showable import is_showable
 
 PREDICATE_TYPE: Final = "urn:facegate:act:v1"

@@ -1,0 +1,218 @@
+"""Where blobs are: a folder, or any store that obstore knows, as S3 and what speaks like it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from facegate.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+# S3 takes parts of 5 MiB or more. obstore holds a few of them; so much memory a put takes, whatever its length.
+PART_BYTES: Final = 8 << 20
+_PARTS_AT_ONCE: Final = 3
+_READ_BYTES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A blob that is there.
+
+    Attributes:
+        asset: ID that its name says.
+        modified: when it was written.
+        size: bytes.
+    """
+
+    asset: str
+    modified: datetime
+    size: int
+
+
+class Blobs:
+    """Blobs by the ID of their asset.
+
+    Args:
+        store: an obstore store, a path of a folder, which is made, or a URL as ``s3://bucket/prefix``, for which
+            obstore takes credentials and endpoint from the environment.
+        store_id: 32 hex digits, which the names begin with: a repair with another store's database finds nothing to
+            delete here.
+
+    Raises:
+        StoreUnavailableError: there is nothing that can be written to.
+    """
+
+    def __init__(self, store: ObjectStore | str | os.PathLike[str], store_id: str) -> None:
+        from obstore.store import LocalStore, from_url  # noqa: PLC0415
+
+        with _outside("opened"):
+            if isinstance(store, str) and "://" in store:
+                self._store = from_url(store)
+            elif isinstance(store, (str, os.PathLike)):
+                folder = Path(store).absolute()
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._store = LocalStore(folder)
+            else:
+                self._store = store
+        self._store_id = store_id
+        prefix = self._store.prefix if isinstance(self._store, LocalStore) else None
+        self.folder = None if prefix is None else Path(prefix)
+
+    def put(self, asset: str, pieces: Iterator[bytes]) -> None:
+        """Write a blob; on the disk when this returns, or as safe as the service says.
+
+        Raises:
+            StoreUnavailableError: it could not be written.
+        """
+        import obstore  # noqa: PLC0415
+
+        name, failed = self._name(asset), _Failed(pieces)
+        try:
+            with _outside("written"):
+                obstore.put(
+                    self._store, name, failed, use_multipart=True, chunk_size=PART_BYTES, max_concurrency=_PARTS_AT_ONCE
+                )
+                self._sync(name)
+        except StoreUnavailableError:
+            # What the caller's file raised is the caller's.
+            if failed.error is not None:
+                raise failed.error from None
+            raise
+
+    def get(self, asset: str) -> Iterator[memoryview]:
+        """The pieces of a blob.
+
+        Raises:
+            FileNotFoundError: there is none.
+            StoreUnavailableError: it cannot be read.
+        """
+        import obstore  # noqa: PLC0415
+
+        with _outside("read"):
+            stream = iter(obstore.get(self._store, self._name(asset)).stream(min_chunk_size=_READ_BYTES))
+        while True:
+            with _outside("read"):
+                piece = next(stream, None)
+            if piece is None:
+                return
+            yield memoryview(piece)
+
+    def delete(self, assets: Sequence[str]) -> None:
+        """Delete blobs, and what a killed put left of them; those that are not there do no harm.
+
+        Raises:
+            StoreUnavailableError: one may still be there.
+        """
+        import obstore  # noqa: PLC0415
+
+        if not assets:
+            return
+        with _outside("deleted"):
+            if self.folder is None:
+                # One request for up to 1,000 of them; S3 says nothing of those that are not there.
+                with contextlib.suppress(FileNotFoundError):
+                    obstore.delete(self._store, [self._name(each) for each in assets])
+                return
+            for each in assets:
+                path = self.folder / self._name(each)
+                # obstore writes beside the name, with a number after '#', and renames.
+                for leftover in path.parent.glob(f"{path.name}#*") if path.parent.is_dir() else ():
+                    leftover.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+
+    def list(self) -> Iterator[Listed]:
+        """All blobs, in no order. What killed puts left in a folder is among them.
+
+        Raises:
+            StoreUnavailableError: they cannot be listed.
+        """
+        if self.folder is not None:
+            yield from self._list_folder(self.folder)
+            return
+        import obstore  # noqa: PLC0415
+
+        stream = iter(obstore.list(self._store, prefix=self._store_id))
+        while True:
+            with _outside("listed"):
+                page = next(stream, None)
+            if page is None:
+                return
+            for each in page:
+                yield Listed(_asset(each["path"]), each["last_modified"], each["size"])
+
+    def _list_folder(self, folder: Path) -> Iterator[Listed]:
+        for path in (folder / self._store_id).glob("*/*"):
+            with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+                found = path.stat()
+                yield Listed(_asset(path.name), datetime.fromtimestamp(found.st_mtime).astimezone(), found.st_size)
+
+    def has(self, asset: str) -> bool:
+        """Whether a blob is there.
+
+        Raises:
+            StoreUnavailableError: that cannot be told.
+        """
+        import obstore  # noqa: PLC0415
+
+        try:
+            with _outside("found"):
+                obstore.head(self._store, self._name(asset))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _name(self, asset: str) -> str:
+        # IDs begin with the time, so their ends spread over folders.
+        return f"{self._store_id}/{asset[-2:]}/{asset}"
+
+    def _sync(self, name: str) -> None:
+        """Have the disk keep it; the file system alone would lose it when the power fails."""
+        if self.folder is None:
+            return
+        path = self.folder / name
+        for each in (path, path.parent):
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class _Failed:
+    """Pieces, and what making them raised, which comes out of obstore as its own."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._pieces
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _asset(name: str) -> str:
+    return name.rpartition("/")[2].partition("#")[0]
+
+
+@contextlib.contextmanager
+def _outside(act: str) -> Iterator[None]:
+    """Turn what obstore and the system raise into one sentence."""
+    from obstore.exceptions import BaseError  # noqa: PLC0415
+
+    try:
+        yield
+    except (StoreUnavailableError, FileNotFoundError):
+        raise
+    except (OSError, BaseError) as error:
+        reason = getattr(error, "strerror", None) or str(error).split("\n", 1)[0]
+        raise StoreUnavailableError(f"A blob could not be {act}: {reason.rstrip('.')}.") from None

@@ -1,0 +1,52 @@
+"""Rotation: people's keys are wrapped with the current master key; no blob and no asset's key is touched."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import func, select, update
+
+from facegate.retention import people, schema
+from facegate.retention.parts import Parts
+
+_BATCH: Final = 200
+
+
+def rotate(parts: Parts, *, who: str) -> int:
+    """As `RetentionStore.rotate`."""
+    parts.act("rotated", who, "master-key")
+    table, current, total = schema.person_keys, parts.keys.current, 0
+    query = select(table).where(table.c.master != current).limit(_BATCH)
+    while True:
+        with parts.database.reading() as connection:
+            rows = connection.execute(query).all()
+        if not rows:
+            break
+        # The master keys may be far away, so they are not asked within a transaction.
+        wrapped = {
+            row.person: people.wrap_person_key(
+                parts, row.person, people.unwrap_person_key(parts, row.person, row.master, row.wrapped)
+            )
+            for row in rows
+        }
+        with parts.database.writing() as connection:
+            for row in rows:
+                connection.execute(
+                    # Unless somebody was first, or the key was destroyed.
+                    update(table)
+                    .where(table.c.person == row.person, table.c.wrapped == row.wrapped)
+                    .values(master=current, wrapped=wrapped[row.person])
+                )
+        total += len(rows)
+    parts.record("rotated", who, "master-key", count=total)
+    if total:
+        parts.database.scrub()
+    return total
+
+
+def masters(parts: Parts) -> dict[str, int]:
+    """How many people's keys each master key wraps, by its ID."""
+    table = schema.person_keys
+    query = select(table.c.master, func.count().label("people")).group_by(table.c.master)
+    with parts.database.reading() as connection:
+        return {row.master: row.people for row in connection.execute(query)}

@@ -1,0 +1,74 @@
+"""The expiry sweep: what is due, what was not finished. Any number of them at once, on any number of machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import and_
+
+from facegate.retention import deleting, demands, people, schema
+from facegate.retention.parts import Parts
+
+EXPIRED: Final = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        expired: assets that were deleted because their time was over.
+        unfinished: assets whose put never ended.
+        resumed: assets whose deletion somebody else had begun and not finished in time.
+        bytes: of content of all of them.
+        answered: people's wishes to delete that are fulfilled now.
+    """
+
+    expired: int
+    unfinished: int
+    resumed: int
+    bytes: int
+    answered: int
+
+    @property
+    def count(self) -> int:
+        """All of them."""
+        return self.expired + self.unfinished + self.resumed
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "expired": self.expired,
+            "unfinished": self.unfinished,
+            "resumed": self.resumed,
+            "bytes": self.bytes,
+            "answered": self.answered,
+        }
+
+
+def sweep(parts: Parts, *, who: str) -> Swept:
+    """As `RetentionStore.sweep`."""
+    assets, began = schema.assets, parts.clock()
+    due = and_(assets.c.due <= began, schema.is_kept)
+    unfinished = and_(assets.c.lease <= began, assets.c.state == schema.WRITING)
+    numbers, size = {EXPIRED: 0, "unfinished": 0, "resumed": 0}, 0
+    for why, which in (("resumed", None), ("unfinished", unfinished), (EXPIRED, due)):
+        while True:
+            with parts.database.writing() as connection:
+                if which is None:
+                    claimed = deleting.resume(parts, connection)
+                else:
+                    claimed = deleting.claim(parts, connection, which, why, skip=True)
+            if not claimed.assets:
+                break
+            parts.blobs.delete(claimed.assets)
+            parts.record("swept", who, why, count=len(claimed.assets), bytes=claimed.bytes)
+            deleting.bury(parts, claimed.assets)
+            people.forget(parts, claimed.people)
+            numbers[why] += len(claimed.assets)
+            size += claimed.bytes
+    answered = demands.settle(parts, who=who)
+    if any(numbers.values()):
+        parts.database.scrub()
+    return Swept(**numbers, bytes=size, answered=answered)
