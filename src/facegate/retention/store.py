@@ -59,7 +59,7 @@ class RetentionStore:
         blobs: a folder, a URL as ``s3://bucket/prefix``, or an obstore store.
         keys: the master keys: `FileKeys`, `EnvironmentKey`, or an adapter of a key service.
         ledger: where every act is written down before it counts; no content and no person is on it.
-        lease: how long a put or a deletion that gives no sign of life is believed to go on. After that a sweep undoes or
+        lease: how long a put or a deletion that gives no sign of life is believed to go on; then a sweep undoes or
             finishes it.
         clock: milliseconds since 1970.
 
@@ -141,7 +141,7 @@ class RetentionStore:
         """Keep something; it is kept when this returns, and not before.
 
         Args:
-            content: encoded media: bytes, a path, a binary file, pieces of bytes; read once, a MiB at a time. For a log,
+            content: encoded media: bytes, a path, a binary file, pieces of bytes; read once, a MiB at a time. A log is
                 a mapping of names to texts, whole numbers, true, false and None.
             person: whose it is: the caller's pseudonym for the person.
             request: ID of the request that it is of.
