@@ -1,4 +1,4 @@
-"""Fixtures for a ``conftest.py`` to import: one server of a kind for each worker of pytest-xdist, made when asked for."""
+"""Fixtures for a ``conftest.py`` to import: one server of a kind for each worker of pytest-xdist, once asked for."""
 
 from __future__ import annotations
 

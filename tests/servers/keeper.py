@@ -1,4 +1,4 @@
-"""Keeps servers for a test's process: they are no children of it, and end with it however it ends, as does their folder.
+"""Keeps servers for a test's process: they are no children of it, and end with it however it ends, with their folder.
 
 As a program: an orphan that runs servers on orders from its standard input, JSON by line, and that stops them and
 removes the folder when that input ends. A test's process that is killed, or that pytest-timeout ends, leaves nothing.
@@ -30,7 +30,8 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _gone(pid: int) -> bool:
+def gone(pid: int) -> bool:
+    """Whether a process is no more, or has nothing left but its entry."""
     try:
         return (
             Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0] == "Z"
@@ -78,7 +79,7 @@ class _Servers:
                 os.kill(one, signal.SIGKILL)
         server.wait()
         end = time.monotonic() + _PATIENCE
-        while not all(_gone(one) for one in family):
+        while not all(gone(one) for one in family):
             if time.monotonic() > end:
                 raise TimeoutError(f"Process {pid} has children that SIGKILL does not end.")
             time.sleep(0.005)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.keeper import Keeper
 
@@ -116,8 +116,10 @@ class PostgresServer:
             os.chown(self.folder, *self._user or ())
         initdb = [self._programs / "initdb", "--pgdata", self.data, "--username", _USER, "--auth", "trust"]
         initdb += ["--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"]
-        who = {"user": self._servant.pw_uid, "group": self._servant.pw_gid, "extra_groups": []} if self._servant else {}
-        done = subprocess.run(initdb, env=_environment(), cwd="/", capture_output=True, text=True, check=False, **who)  # type: ignore[call-overload]
+        who: dict[str, Any] = {}
+        if self._servant is not None:
+            who = {"user": self._servant.pw_uid, "group": self._servant.pw_gid, "extra_groups": []}
+        done = subprocess.run(initdb, env=_environment(), cwd="/", capture_output=True, text=True, check=False, **who)
         if done.returncode:
             raise RuntimeError(f"initdb failed: {done.stdout}{done.stderr}")
 

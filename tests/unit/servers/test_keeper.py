@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import eventually
-from tests.servers.keeper import Keeper
+from tests.servers.keeper import Keeper, gone
 
 _SLEEPER = "import subprocess, time; subprocess.Popen(['sleep', '600']); print('up', flush=True); time.sleep(600)"
 _OWNER = """
@@ -41,7 +41,7 @@ def test_a_killed_owner_leaves_neither_server_nor_folder() -> None:
     owner.wait()
     owner.stdout.close()
     assert eventually(lambda: not folder.exists())
-    assert not Path(f"/proc/{pid}").exists()
+    assert gone(pid)
 
 
 def test_a_kill_takes_what_the_server_started(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_a_kill_takes_what_the_server_started(tmp_path: Path) -> None:
     assert eventually(lambda: "up" in (folder / "log").read_text())
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     keeper.ask("kill", pid)
-    assert eventually(lambda: not Path(f"/proc/{child}").exists())
+    assert gone(int(child))
     assert not keeper.ask("alive", pid)
     keeper.close()
     assert not folder.exists()
