@@ -193,7 +193,7 @@ class RetentionStore:
         return reading.get(self._parts, asset, purpose=purpose, who=who)
 
     def kept(self, *, person: str | None = None, request: str | None = None) -> Iterator[Kept]:
-        """What is kept of a person or of a request, in the order in which it was put.
+        """What is kept of a person or of a request, by the time at which it was put.
 
         Raises:
             RetentionError: neither is named, or both.
