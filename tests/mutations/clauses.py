@@ -1,7 +1,7 @@
-"""Write the table of the policy's clauses: what holds each, in which file, and which tests notice when it is taken away.
+"""Write the table of the policy's clauses: what holds each, in which file, and which tests notice its absence.
 
-``python -m tests.mutations.clauses [--write docs/clauses.md]``. The clauses are in clauses.toml, each with the names of the
-protections that hold it; what noticed their absence is what `make mutations` found and wrote into docs/protections.md.
+``python -m tests.mutations.clauses [--write docs/clauses.md]``. The clauses are in clauses.toml, each with the names of
+the protections that hold it; what noticed their absence is what `make mutations` wrote into docs/protections.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from tests.mutations.mutation import load
 ROOT = Path(__file__).parents[2]
 HEADER = """# The policy's clauses, and what holds them
 
-Each sentence of the privacy policy that facegate implements, the code that holds it, and the tests that failed when that code was taken
-away ([protections](protections.md)). Written by `make mutations` from `tests/mutations/clauses.toml`. It is no legal advice, and says
-nothing about what a service does outside of facegate.
+Each sentence of the privacy policy that facegate implements, the code that holds it, and the tests that failed when that
+code was taken away ([protections](protections.md)). Written by `make mutations` from `tests/mutations/clauses.toml`. It is
+no legal advice, and says nothing about what a service does outside of facegate.
 
 """
 
