@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from facegate.errors import InvalidLedgerError, InvalidReceiptError
 from facegate.receipt import Signer
 from facegate.receipt.ledger import Ledger, verify_ledger
+from facegate.receipt.ledger import acts as read_acts
 from facegate.receipt.ledger.entry import parse
+from tests.acts import act, acts
 from tests.ledgers import MemorySink, receipts, sample
 
 FIRST, SECOND = Signer.generate(), Signer.generate()
@@ -36,7 +38,8 @@ def test_the_sample_verifies_and_has_an_entry_of_every_kind() -> None:
     assert (found.unchecked, found.pinned, found.known) == (0, True, True)
     assert found.key_id == SECOND.key_id
     kinds = {entry.kind for line in LINES if (entry := parse(line[:-1])) is not None}
-    assert kinds == {"begun", "receipt", "checkpoint", "rotation", "recovered"}
+    assert kinds == {"begun", "receipt", "act", "checkpoint", "rotation", "recovered"}
+    assert found.acts == {"deleted": 3}
 
 
 def _without_checkpoints() -> bytes:
@@ -44,6 +47,7 @@ def _without_checkpoints() -> bytes:
     ledger = Ledger(sink, FIRST)
     for each in receipts(FIRST):
         ledger.append(each)
+    ledger.record(act())
     return bytes(sink.data)
 
 
@@ -60,6 +64,20 @@ def test_every_changed_byte_is_noticed(log: bytes, bit: int) -> None:
         changed[position] ^= bit
         if not refused(bytes(changed)):
             passed.append(position)
+    assert passed == []
+
+
+def test_whoever_reads_the_acts_alone_notices_every_changed_byte_of_them_and_of_what_chains_them() -> None:
+    """All of a receipt but what it says, which `read_acts` leaves to `verify_ledger`: its digest is in the chain."""
+    passed = []
+    for position in range(len(LOG)):
+        changed = bytearray(LOG)
+        changed[position] ^= 0x01
+        try:
+            list(read_acts(bytes(changed)))
+        except InvalidLedgerError:
+            continue
+        passed.append(position)
     assert passed == []
 
 
@@ -155,6 +173,7 @@ def _plain() -> bytes:
     with Ledger(sink, FIRST, every=2) as ledger:  # a checkpoint in between and one at the end
         for each in receipts(FIRST):
             ledger.append(each)
+        ledger.record(acts(2))  # in one write, of which a cut leaves the first
     return bytes(sink.data)
 
 
