@@ -3,7 +3,7 @@
 from facegate.receipt.bundle import Receipt, open_receipt
 from facegate.receipt.envelope import Signer
 from facegate.receipt.form import MAX_BYTES
-from facegate.receipt.statement import Closed, Opened, Outcome, PurgeReport
+from facegate.receipt.statement import Closed, Opened, Outcome, PurgeReport, Shared
 from facegate.receipt.verify import Verified, verify
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Outcome",
     "PurgeReport",
     "Receipt",
+    "Shared",
     "Signer",
     "Verified",
     "open_receipt",

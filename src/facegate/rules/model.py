@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from facegate.rules.sharing import Partner
 
 ConsentKind: TypeAlias = Literal["implied", "explicit"]
 UnknownAge: TypeAlias = Literal["accept", "refuse"]
@@ -79,6 +82,8 @@ class Rules:
         biometric: the consent that facial geometry takes, whatever it is for: ``"explicit"`` refuses a request under a
             purpose with geometry unless a `Consent` names ``"biometric"``.
         ages: from which age on.
+        regions: where the service is itself, ISO 3166; what is shared elsewhere crosses a border.
+        sharing: whom something may be shared with, by name; nobody where it is empty.
     """
 
     name: str
@@ -87,9 +92,12 @@ class Rules:
     purposes: Mapping[str, Purpose] = field(hash=False)
     biometric: ConsentKind
     ages: Ages
+    regions: tuple[str, ...] = ()
+    sharing: Mapping[str, Partner] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
+        object.__setattr__(self, "sharing", MappingProxyType(dict(self.sharing)))
 
     def as_dict(self) -> dict[str, Any]:
         """All that it says, in the layout of the file."""
@@ -98,8 +106,15 @@ class Rules:
             ages["guardian-below"] = self.ages.guardian_below
         if self.ages.regions:
             ages["regions"] = dict(sorted(self.ages.regions.items()))
-        return {
-            "policy": {"name": self.name, "version": self.version, "effective": self.effective.isoformat()},
+        policy: dict[str, Any] = {
+            "name": self.name,
+            "version": self.version,
+            "effective": self.effective.isoformat(),
+        }
+        if self.regions:
+            policy["regions"] = sorted(self.regions)
+        said = {
+            "policy": policy,
             "purposes": {
                 each.name: {"says": each.says, "geometry": each.geometry, "consent": each.consent}
                 for each in sorted(self.purposes.values(), key=lambda each: each.name)
@@ -107,6 +122,9 @@ class Rules:
             "consent": {BIOMETRIC: self.biometric},
             "ages": ages,
         }
+        if self.sharing:
+            said["sharing"] = {name: each.as_dict() for name, each in sorted(self.sharing.items())}
+        return said
 
     def digest(self) -> str:
         """SHA-256 of what it says, in canonical JSON, lower-case hex: comments and the order of tables do not count."""

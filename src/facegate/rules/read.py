@@ -24,6 +24,7 @@ from facegate.rules.model import (
     Rules,
     UnknownAge,
 )
+from facegate.rules.sharing import read_home, read_sharing
 from facegate.rules.table import File, Table
 
 # Names that `load` takes besides paths. What each is for stands at its beginning.
@@ -89,6 +90,7 @@ def _rules(whole: Table) -> Rules:
     consent.done()
     if biometric == "explicit" and not any(each.geometry for each in purposes.values()):
         consent.fail(BIOMETRIC, "asks for consent to facial geometry, which no purpose allows.")
+    home = read_home(policy)
     rules = Rules(
         name=policy.text("name"),
         version=policy.whole("version", 1, 1 << 31),
@@ -96,6 +98,8 @@ def _rules(whole: Table) -> Rules:
         purposes=purposes,
         biometric=biometric,
         ages=_ages(whole.table("ages")),
+        regions=home,
+        sharing=read_sharing(whole.table("sharing"), purposes, home),
     )
     policy.done()
     whole.done()
