@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import datetime
 import gc
+import sys
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any, Final, Literal, TypeAlias
@@ -84,6 +85,8 @@ def _spans(value: Any) -> Iterator[Span]:
     if is_tensor(value):
         storage = value.untyped_storage()  # all of it: that is what goes with a tensor that is pickled
         yield str(value.device), storage.data_ptr(), storage.data_ptr() + storage.nbytes()
+    elif _is_storage(value):
+        yield str(value.device), value.data_ptr(), value.data_ptr() + value.nbytes()
     elif is_picture(value):
         yield "picture", id(value.im), id(value.im) + 1
     elif isinstance(value, np.ndarray):
@@ -95,6 +98,11 @@ def _spans(value: Any) -> Iterator[Span]:
         yield "cpu", place, place + 1
     else:
         yield from _exported(value)
+
+
+def _is_storage(value: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, (torch.UntypedStorage, torch.TypedStorage))
 
 
 def _exported(value: Any) -> Iterator[Span]:
