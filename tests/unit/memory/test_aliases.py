@@ -65,21 +65,20 @@ class Property:
 class Exchanged:
     """Shows memory by DLPack alone."""
 
-    __slots__ = ("_take",)
+    __slots__ = ("_place",)
 
     def __init__(self, view: NDArray[Any]) -> None:
-        self._take = _taker(view)
+        self._place = _address(view), view.size
 
     def __dlpack__(self, **options: Any) -> Any:
-        return self._take.__dlpack__(**options)
+        return _at(*self._place).__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return 1, 0
 
 
-def _taker(view: NDArray[Any]) -> NDArray[Any]:
-    # DLPack has no read-only memory before its version 1, so this is a writable look at the same place.
-    count, place = view.size, view.__array_interface__["data"][0]
+def _at(place: int, count: int) -> NDArray[Any]:
+    # DLPack has no read-only memory before its version 1, so this is a writable look.
     return np.frombuffer((ctypes.c_float * count).from_address(place), np.float32)
 
 
@@ -107,7 +106,7 @@ VIEWS: dict[str, Callable[[NDArray[np.float32]], Any]] = {
     "memoryview with steps": lambda view: memoryview(view)[::2],
     "bytes of memoryview": lambda view: memoryview(view).cast("B")[7:9],
     "array of memoryview": lambda view: np.asarray(memoryview(view)),
-    "DLPack": lambda view: np.from_dlpack(_taker(view)),
+    "DLPack": lambda view: np.from_dlpack(_at(_address(view), view.size)),
     "only DLPack": Exchanged,
     "only __array_interface__": Interface,
     "__array_interface__ as a property": Property,
