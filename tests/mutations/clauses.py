@@ -16,9 +16,9 @@ from tests.mutations.mutation import load
 ROOT = Path(__file__).parents[2]
 HEADER = """# The policy's clauses, and what holds them
 
-Each sentence of the privacy policy that facegate implements, the code that holds it, and the tests that failed when that
-code was taken away ([protections](protections.md)). Written by `make mutations` from `tests/mutations/clauses.toml`. It is
-no legal advice, and says nothing about what a service does outside of facegate.
+Each sentence of the privacy policy that facegate implements, the code that holds it, and the tests that failed when
+that code was taken away ([protections](protections.md)). Written by `make mutations` from
+`tests/mutations/clauses.toml`. It is no legal advice, and says nothing of what a service does outside of facegate.
 
 """
 
