@@ -11,7 +11,7 @@ from sqlalchemy import and_, case, insert, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
 from facegate.errors import NotKeptError, RetentionError
-from facegate.retention import deleting, people, schema
+from facegate.retention import deleting, erasing, people, schema
 from facegate.retention.kept import time_of, written
 from facegate.retention.parts import Parts, check_text, milliseconds, new_id
 
@@ -128,7 +128,7 @@ def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:
 def settle(parts: Parts, *, who: str) -> int:
     """Answer wishes to delete of which nothing is left to do: what held them was released, and is deleted."""
     table, assets = schema.demands, schema.assets
-    lawful = [name for name, each in parts.rules.retention.items() if not each.person_decides]
+    lawful = erasing.lawful(parts)
     left = (
         select(assets.c.id)
         .where(assets.c.person == table.c.person, assets.c.kept_as.not_in(lawful))

@@ -76,18 +76,23 @@ def delete_person(
     parts.act("deleted", who, why)
     assets = schema.assets
     mine = assets.c.person == person
-    lawful = [name for name, each in parts.rules.retention.items() if not each.person_decides]
-    which = and_(mine, assets.c.kept_as.not_in(lawful)) if person_decides else mine
+    theirs = assets.c.kept_as.in_(lawful(parts))
+    which = and_(mine, ~theirs) if person_decides else mine
     with parts.database.writing() as connection:
         # Nobody puts anything of this person meanwhile.
         people.lock(parts.database, connection, person)
         due_now(parts, connection, which)
-        kept = deleting.count(connection, and_(mine, assets.c.kept_as.in_(lawful), assets.c.state == schema.KEPT))
+        kept = deleting.count(connection, and_(mine, theirs, assets.c.state == schema.KEPT))
     done = delete_where(
         parts, which, who=who, why=why, person=person, kept=kept if person_decides else 0, demand=demand
     )
     people.forget(parts, [person], and_what_they_said=True)
     return done
+
+
+def lawful(parts: Parts) -> list[str]:
+    """Classes that the policy keeps whatever the person wishes."""
+    return [name for name, each in parts.rules.retention.items() if not each.person_decides]
 
 
 def due_now(parts: Parts, connection: Connection, which: ColumnElement[bool]) -> None:
