@@ -54,12 +54,17 @@ class Demand:
         }
 
 
-def receive(parts: Parts, wish: Wish, person: str, *, received_at: datetime | None = None) -> Demand:
+def receive(parts: Parts, wish: Wish, person: str) -> str:
+    """Write a wish down; its number."""
+    return write_down(parts, wish, person).demand
+
+
+def write_down(parts: Parts, wish: Wish, person: str, *, received_at: datetime | None = None) -> Demand:
     """As `Rights.receive`."""
     check_text("person", person)
     if wish not in WISHES:
         raise RetentionError(f"What people may ask for is: {', '.join(WISHES)}.")
-    at = parts.clock()
+    at = now = parts.clock()
     if received_at is not None:
         if not isinstance(received_at, datetime) or received_at.utcoffset() is None:
             raise RetentionError("received_at must be a datetime with a time zone.")
@@ -68,7 +73,8 @@ def receive(parts: Parts, wish: Wish, person: str, *, received_at: datetime | No
         at = received
     with parts.database.writing() as connection:
         number = _insert(parts, connection, wish, person, at)
-    return next(each for each in waiting(parts, person=person) if each.demand == number)
+    due = at + milliseconds(parts.rules.answer_within)
+    return _demand(number, wish, at, due, person, now)
 
 
 def take(parts: Parts, connection: Connection, wish: Wish, person: str, number: str | None) -> str:
@@ -112,17 +118,7 @@ def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:
     query = select(table).where(table.c.done.is_(None)).order_by(table.c.due, table.c.id)
     with parts.database.reading() as connection:
         rows = connection.execute(query if person is None else query.where(table.c.person == person)).all()
-    return [
-        Demand(
-            demand=row.id,
-            wish=row.act,
-            received=time_of(row.received),
-            due=time_of(row.due),
-            overdue=row.due < now,
-            person=row.person,
-        )
-        for row in rows
-    ]
+    return [_demand(row.id, row.act, row.received, row.due, row.person, now) for row in rows]
 
 
 def settle(parts: Parts, *, who: str) -> int:
@@ -152,3 +148,14 @@ def _insert(parts: Parts, connection: Connection, wish: Wish, person: str, at: i
     number, due = new_id(at), at + milliseconds(parts.rules.answer_within)
     connection.execute(insert(schema.demands).values(id=number, act=wish, person=person, received=at, due=due))
     return number
+
+
+def _demand(number: str, wish: str, received: int, due: int, person: str, now: int) -> Demand:
+    return Demand(
+        demand=number,
+        wish=wish,
+        received=time_of(received),
+        due=time_of(due),
+        overdue=due < now,
+        person=person,
+    )

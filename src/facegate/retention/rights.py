@@ -46,7 +46,7 @@ class Rights:
         Raises:
             RetentionError: there is no such right, or the time has not come yet.
         """
-        return demands.receive(self._parts, wish, person, received_at=received_at)
+        return demands.write_down(self._parts, wish, person, received_at=received_at)
 
     def waiting(self, *, person: str | None = None) -> list[Demand]:
         """Wishes that wait for an answer, of one person or of all: those that are overdue, then as they are due."""
