@@ -36,7 +36,7 @@ def key_of(parts: Parts, person: str) -> tuple[bytes, bytes]:
         # The master key may be far away, so it is not asked within a transaction.
         wrapped = parts.keys.wrap(os.urandom(keys.KEY_BYTES), _context(parts, person))
         with parts.database.writing() as connection:
-            _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+            _make_known(parts, connection, person, shared=True)
             values = {"person": person, "master": parts.keys.current, "wrapped": wrapped}
             _insert_new(connection, schema.person_keys, values)
             # Another process may have been first.
@@ -89,17 +89,15 @@ def lock(database: Database, connection: Connection, person: str, *, shared: boo
 def known(parts: Parts, connection: Connection, person: str) -> Any:
     """The row of a person who says something that is to be remembered: made if there is none, and locked."""
     demands = schema.demands
-    # Who wanted to be deleted and is here again is not forgotten with what is left of then.
+    row = _make_known(parts, connection, person)
+    # Who wanted to be deleted and is here again is not forgotten with what is left of then. After the lock, as
+    # `forget` takes them, or each would wait for the other.
     connection.execute(
         update(demands)
         .where(demands.c.person == person, demands.c.act == "delete", demands.c.done.is_not(None))
         .values(person=None)
     )
-    while True:
-        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
-        row = lock(parts.database, connection, person)
-        if row is not None:  # or it was forgotten just then
-            return row
+    return row
 
 
 def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool = False) -> None:
@@ -136,6 +134,15 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
         said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
         quiet = and_(people.restricted.is_(None), *(~each for each in said))
         connection.execute(delete(schema.people).where(people.person.in_(found), or_(people.person.in_(gone), quiet)))
+
+
+def _make_known(parts: Parts, connection: Connection, person: str, *, shared: bool = False) -> Any:
+    """The person's row, made if there is none, and locked as by `lock`."""
+    row = None
+    while row is None:
+        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+        row = lock(parts.database, connection, person, shared=shared)  # none if it was forgotten just then
+    return row
 
 
 def _insert_new(connection: Connection, table: Any, values: dict[str, Any]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text, update
 
 from facegate import verify_act
 from facegate.errors import ConsentError, PurposeError, RestrictedError
-from facegate.retention import schema
+from facegate.retention import people, schema
 from facegate.rules.consent import Consent
-from tests.unit.retention.conftest import DAY, PNG, Opened
+from tests.unit.retention.conftest import DAY, PNG, Opened, _open
 
 # Consents are never of the future, so the clock of these tests is before now.
 BEFORE = 1_700_000_000_000
@@ -114,3 +118,28 @@ def test_a_purpose_is_one_of_the_policys(local: Opened) -> None:
             with pytest.raises(PurposeError, match="none of the policy's: generation, improvement, safety, terms"):
                 call(purpose)
     assert (local.rows(schema.demands), local.rows(schema.people), local.acts()) == ([], [], [])
+
+
+def test_who_says_something_and_who_forgets_wait_for_each_other_in_one_order(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    with _open(request, tmp_path, "postgresql", "folder") as opened:
+        opened.put(kept_as="safety", purpose="safety")
+        opened.store.rights.delete("person-1", who="support")
+        parts, wishes = opened.store._parts, schema.demands
+        saying = threading.Thread(target=opened.store.rights.object, args=("person-1", "terms"), kwargs={"who": "a"})
+        with parts.database.writing() as connection:
+            # As `people.forget` takes them: the person, then the wish.
+            people.lock(parts.database, connection, "person-1")
+            saying.start()
+            blocked = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            for _ in range(500):
+                with parts.database.reading() as other:
+                    if other.execute(blocked).scalar_one():
+                        break
+                time.sleep(0.01)
+            connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+            forgotten = connection.execute(update(wishes).where(wishes.c.person == "person-1").values(person=None))
+            assert forgotten.rowcount == 1
+        saying.join(20)
+        assert [each.purpose for each in opened.rows(schema.objections)] == ["terms"]
