@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import delete, literal, select
+from sqlalchemy import and_, delete, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import Select
@@ -36,7 +36,7 @@ def key_of(parts: Parts, person: str) -> tuple[bytes, bytes]:
         # The master key may be far away, so it is not asked within a transaction.
         wrapped = parts.keys.wrap(os.urandom(keys.KEY_BYTES), _context(parts, person))
         with parts.database.writing() as connection:
-            _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+            _make_known(parts, connection, person, shared=True)
             values = {"person": person, "master": parts.keys.current, "wrapped": wrapped}
             _insert_new(connection, schema.person_keys, values)
             # Another process may have been first.
@@ -86,9 +86,18 @@ def lock(database: Database, connection: Connection, person: str, *, shared: boo
     return connection.execute(query).first()
 
 
-def make_known(connection: Connection, person: str, at: int) -> None:
-    """A row for the person, if there is none."""
-    _insert_new(connection, schema.people, {"person": person, "created": at})
+def known(parts: Parts, connection: Connection, person: str) -> Any:
+    """The row of a person who says something that is to be remembered: made if there is none, and locked."""
+    demands = schema.demands
+    row = _make_known(parts, connection, person)
+    # Who wanted to be deleted and is here again is not forgotten with what is left of then. After the lock, as
+    # `forget` takes them, or each would wait for the other.
+    connection.execute(
+        update(demands)
+        .where(demands.c.person == person, demands.c.act == "delete", demands.c.done.is_not(None))
+        .values(person=None)
+    )
+    return row
 
 
 def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool = False) -> None:
@@ -97,13 +106,16 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
     Args:
         parts: of the store.
         persons: who may be among them.
-        and_what_they_said: forget settings, objections and restrictions, too: they wanted to be deleted, or must be.
+        and_what_they_said: forget settings, objections and restrictions, too: they must be deleted. Of those who
+            wanted to be, and whose wish is answered, they are forgotten anyway.
     """
     if not persons:
         return
     people, assets = schema.people.c, schema.assets
     kept = select(literal(1)).where(assets.c.person == people.person).exists()
     nothing_left = select(people.person).where(people.person.in_(persons), ~kept).order_by(people.person)
+    demands = schema.demands
+    deleted = and_(demands.c.act == "delete", demands.c.done.is_not(None))
     with parts.database.writing() as connection:
         locked = nothing_left if parts.database.is_sqlite else nothing_left.with_for_update(skip_locked=True)
         found = list(connection.execute(locked).scalars())
@@ -111,16 +123,26 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
             return
         # Once more, now that nobody can put anything of them: a put may have ended while they were being locked.
         found = list(connection.execute(nothing_left.where(people.person.in_(found))).scalars())
+        connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
+        gone = found
         if not and_what_they_said:
-            connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
-            said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
-            quiet = [~each for each in said]
-            connection.execute(
-                delete(schema.people).where(people.person.in_(found), people.restricted.is_(None), *quiet)
-            )
-            return
-        for table in (schema.person_keys, *_SAID, schema.people):
-            connection.execute(delete(table).where(table.c.person.in_(found)))
+            wanted = select(demands.c.person).where(demands.c.person.in_(found), deleted).distinct()
+            gone = list(connection.execute(wanted).scalars())
+        for table in _SAID:
+            connection.execute(delete(table).where(table.c.person.in_(gone)))
+        connection.execute(update(demands).where(demands.c.person.in_(gone), deleted).values(person=None))
+        said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
+        quiet = and_(people.restricted.is_(None), *(~each for each in said))
+        connection.execute(delete(schema.people).where(people.person.in_(found), or_(people.person.in_(gone), quiet)))
+
+
+def _make_known(parts: Parts, connection: Connection, person: str, *, shared: bool = False) -> Any:
+    """The person's row, made if there is none, and locked as by `lock`."""
+    row = None
+    while row is None:
+        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+        row = lock(parts.database, connection, person, shared=shared)  # none if it was forgotten just then
+    return row
 
 
 def _insert_new(connection: Connection, table: Any, values: dict[str, Any]) -> None:

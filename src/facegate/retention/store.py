@@ -27,6 +27,7 @@ from facegate.retention.blobs import Blobs
 from facegate.retention.database import Database
 from facegate.retention.kept import Kept
 from facegate.retention.parts import LEASE, Parts, new_id, now
+from facegate.retention.rights import Rights
 from facegate.rules.model import Rules
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ class RetentionStore:
     def rules(self) -> Rules:
         """The policy that it holds to."""
         return self._parts.rules
+
+    @property
+    def rights(self) -> Rights:
+        """What people may ask for: to know, correct, take along, restrict, object, withdraw, be deleted."""
+        return Rights(self._parts)
 
     def put(
         self,

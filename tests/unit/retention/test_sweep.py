@@ -139,9 +139,14 @@ def test_a_wish_to_delete_is_settled_once_the_hold_is_released(opened: Opened) -
     swept = opened.store.sweep(who="cron")
     assert (swept.expired, swept.answered) == (1, 1)
     (row,) = opened.rows(schema.demands)
-    assert (row.person, row.done) == (None, opened.clock.now)
+    assert (row.person, row.done) == ("person-1", opened.clock.now)
     assert opened.acts()[-1].demand == demand
     assert opened.blob_names() == {lawful.asset}
+    # Whose wish it was is forgotten with what the law kept.
+    opened.clock.pass_(timedelta(days=366))
+    opened.store.sweep(who="cron")
+    (row,) = opened.rows(schema.demands)
+    assert (row.person, opened.rows(schema.people)) == (None, [])
 
 
 def _killed(*_: Any) -> None:
