@@ -69,6 +69,15 @@ class Figures:
         """Assets whose time is over, that no hold keeps, and that are not deleted yet."""
         return sum(each.overdue for each in self.classes)
 
+    @property
+    def reasons(self) -> dict[str, tuple[int, int]]:
+        """Deletions by reason, the most frequent first, the rest last: assets, and bytes of their content."""
+        found: dict[str, tuple[int, int]] = {}
+        for each in self.deletions:
+            count, size = found.get(each.why, (0, 0))
+            found[each.why] = count + each.count, size + each.bytes
+        return dict(sorted(found.items(), key=lambda item: (item[0] == counting.OTHER, -item[1][0], item[0])))
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON; times in UTC, durations in whole seconds."""
         return {
@@ -76,11 +85,23 @@ class Figures:
             "generated": written(self.generated),
             "policy": {"name": self.policy, "version": self.version, "sha256": self.digest},
             "kept": {"count": self.count, "bytes": self.bytes},
+            "overdue": {"count": self.overdue, "bytes": sum(each.overdue_bytes for each in self.classes)},
             "classes": [each.as_dict() for each in self.classes],
             "unfinished": self.unfinished.as_dict(),
             "holds": self.holds.as_dict(),
-            "deletions": [each.as_dict() for each in self.deletions],
-            "wishes": [each.as_dict() for each in self.wishes],
+            "deletions": {
+                "count": sum(each.count for each in self.deletions),
+                "bytes": sum(each.bytes for each in self.deletions),
+                "byReason": [
+                    {"why": why, "count": count, "bytes": size} for why, (count, size) in self.reasons.items()
+                ],
+                "byDay": [each.as_dict() for each in self.deletions],
+            },
+            "wishes": {
+                "count": sum(each.count for each in self.wishes),
+                "overdue": sum(each.overdue for each in self.wishes),
+                "byWish": [each.as_dict() for each in self.wishes],
+            },
             "people": {"known": self.people, "restricted": self.restricted},
             "masterKeys": dict(self.master_keys),
         }
