@@ -27,7 +27,7 @@ test: $(VENV)/.facegate-test mediapipe
 test-full: $(VENV)/.facegate-test mediapipe
 	FACEGATE_SOAK=1000 FACEGATE_LOAD=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 FACEGATE_SCANNER=1000 $(PYTEST) --timeout=1800
 
-# The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
+# The full profile: 300,000 inputs for each of seven fuzzers, some tens of minutes. Another CASES or SEED makes another run.
 CASES ?= 300000
 SEED ?= 20240
 fuzz: $(VENV)/.facegate-test

@@ -9,6 +9,7 @@ from typing import Any
 
 from facegate.receipt import Receipt, Signer, open_receipt
 from facegate.receipt.ledger import Ledger
+from tests.acts import act
 from tests.unit.test_receipt import closed, opened
 
 _serial = count(1)
@@ -55,6 +56,7 @@ def sample(first: Signer, second: Signer) -> tuple[bytes, str]:
         for each in receipts(first):
             ledger.append(each)
         ledger.append(receipts(first)[0])
+        ledger.record(act())
     whole = bytes(sink.data)
     with Ledger(sink, first) as ledger:
         ledger.append(receipts(first)[0])
@@ -65,5 +67,6 @@ def sample(first: Signer, second: Signer) -> tuple[bytes, str]:
         ledger.rotate(second)
         for each in receipts(second):
             ledger.append(each)
+        ledger.record(act())
         note = ledger.checkpoint()
     return bytes(sink.data), note
