@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from facegate.retention import page, words
+from facegate import words
+from facegate.retention import page
 from facegate.retention.figures import Figures
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from facegate.retention import FileKeys
 
 
 def test_its_file_and_its_name_are_forced_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a file that was renamed and not forced there, the old one may come back: without the key that wrapped since."""
+    """Of a file that was renamed and not forced there, the old one may come back, without the newest key."""
     done, fsync = [], os.fsync
 
     def note(descriptor: int) -> None:
-        done.append((os.readlink(f"/proc/self/fd/{descriptor}"), (tmp_path / "keys.new").exists()))
+        done.append((str(Path(f"/proc/self/fd/{descriptor}").readlink()), (tmp_path / "keys.new").exists()))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", note)

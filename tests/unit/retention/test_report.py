@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from facegate.retention import page, report, words
+from facegate import words
+from facegate.retention import page, report
 from tests.unit.retention.conftest import Opened
 from tests.unit.retention.lived import live, personal
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from facegate import page
-from facegate.retention import words
+from facegate import page, words
 from facegate.retention.page import charts
 
 _A_DAY: Final = 86400
