@@ -16,6 +16,7 @@ import sqlalchemy
 
 from facegate import Ledger, Signer, rules
 from facegate.retention import FileKeys, RetentionStore, schema
+from facegate.retention.cipher import sealed_size
 from facegate.retention.kept import Kept
 from tests.servers.fixtures import postgres_server, postgres_url, s3_bucket, s3_server
 
@@ -104,6 +105,10 @@ class Opened:
     def blob_names(self) -> set[str]:
         """IDs of the assets whose blobs are there."""
         return {each.asset for each in self.store._parts.blobs.list()}
+
+    def blob(self, kept: Kept) -> bytes:
+        """The blob of an asset, as it lies there."""
+        return b"".join(self.store._parts.blobs.get(kept.asset, sealed_size(kept.bytes)))
 
     def acts(self) -> list[Any]:
         """What is on the ledger."""

@@ -41,7 +41,7 @@ def test_a_wrong_master_key(opened: Opened, tmp_path: Path) -> None:
 def test_a_blob_that_somebody_changed(opened: Opened, change: str) -> None:
     kept = opened.put()
     blobs = opened.store._parts.blobs
-    blob = b"".join(blobs.get(kept.asset))
+    blob = opened.blob(kept)
     blobs.delete([kept.asset])
     if change != "gone":
         blobs.put(kept.asset, iter([blob[:-1] if change == "cut" else blob[:-1] + bytes([blob[-1] ^ 1])]))
