@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-# Numbers from here on are written as ZIP64 has them: all bits are set in the field that was too small.
+# Numbers from here on are written as ZIP64 has them: the field that is too small has all bits set.
 LIMIT: Final = 0xFFFFFFFF
+_SET: Final = 0xFFFFFFFF
 MOST: Final = 0xFFFF
+_ALL: Final = 0xFFFF
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 _DESCRIPTOR: Final = struct.Struct("<4s3L")
 _DESCRIPTOR_64: Final = struct.Struct("<4sL2Q")
@@ -93,7 +95,7 @@ class Zip:
         needed, flags = (45 if large else 20), _UTF8 | (0 if self._out.amends else _AFTER)
         common = (needed, flags, 0, *_dos(at))
         # Until they are known: zeros, or where the sizes are in the extra field.
-        unknown = (LIMIT, LIMIT) if large else (0, 0)
+        unknown = (_SET, _SET) if large else (0, 0)
         extra = struct.pack("<2H2Q", 1, 16, 0, 0) if large else b""
         self._write(_LOCAL.pack(b"PK\3\4", *common, 0, *unknown, len(encoded), len(extra)) + encoded + extra)
         checksum, count, digest = 0, 0, hashlib.sha256()
@@ -122,15 +124,15 @@ class Zip:
             at = self.bytes
             self._write(_END_64.pack(b"PK\6\6", _END_64.size - 12, _MADE_BY, 45, 0, 0, number, number, size, start))
             self._write(_LOCATOR.pack(b"PK\6\7", 0, at, 1))
-            number = MOST
-            size, start = (each if each < LIMIT else 0xFFFFFFFF for each in (size, start))
+            number = _ALL
+            size, start = (each if each < LIMIT else _SET for each in (size, start))
         self._write(_END.pack(b"PK\5\6", 0, 0, number, number, size, start, 0))
 
     def _list(self, name: bytes, common: tuple[int, ...], checksum: int, count: int, start: int) -> None:
         _, *rest = common
         wide = [each for each in (count, count, start) if each >= LIMIT]
         extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
-        narrow = [each if each < LIMIT else 0xFFFFFFFF for each in (count, count, start)]
+        narrow = [each if each < LIMIT else _SET for each in (count, count, start)]
         needed = 45 if wide else common[0]
         head = (_MADE_BY, needed, *rest, checksum, narrow[0], narrow[1], len(name), len(extra), 0, 0, 0, _MODE)
         self._directory += _CENTRAL.pack(b"PK\1\2", *head, narrow[2]) + name + extra
