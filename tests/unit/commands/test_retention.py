@@ -181,6 +181,14 @@ def test_each_part_may_be_elsewhere(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} >= {"a.sqlite", "b", "c", "d.pem", "keys"}
 
 
+def test_where_the_store_is_may_be_said_after_the_command_and_wins_there(desk: Desk, tmp_path: Path) -> None:
+    asset = desk.put()
+    words = ["list", "--person", "zebra", "--folder", desk.store, "--who", "night-desk"]
+    assert asset in desk.run("--folder", tmp_path / "nowhere", *words).stdout
+    desk.run("sweep", "--folder", tmp_path / "nowhere", code=2)
+    assert "--folder" not in desk.run("sweep", "--help").stdout
+
+
 WORDS = [
     *("--person", "zebra", "--request", "ibex-1", "--class", "history"),
     *("--kind", "upload", "--purpose", "generation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,10 +48,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 def retention(context: click.Context, /, **options: Any) -> None:
     """Keep uploads, outputs and logs as a policy says: encrypted, for a purpose, until their time is over.
 
-    Say where the store is before the command: --folder DIR has all of it, or each part has an option of its own. What
-    is asked for and cannot be, because of a hold, a restriction, or since nothing of that ID is kept, is exit code 1.
+    Say where the store is, before the command or after it: --folder DIR has all of it, or each part has an option of
+    its own. What is asked for and cannot be, because of a hold, a restriction, or since nothing of that ID is kept, is
+    exit code 1.
     """
     context.obj = Place(**options)
+
+
+def _afterwards(option: click.Parameter) -> click.Option:
+    """The same for a command, where one is used to write it, too; what is said there wins."""
+
+    def note(context: click.Context, _: click.Parameter, value: Any) -> None:
+        if value is not None:
+            context.obj = dataclasses.replace(context.obj, **{str(option.name): value})
+
+    return click.Option(option.opts, type=option.type, hidden=True, expose_value=False, callback=note)
 
 
 for each in (
@@ -64,4 +76,5 @@ for each in (
     *(rights.object_, rights.withdraw, rights.consent_again, rights.forget),
     *(wishes.wish, wishes.wishes),
 ):
+    each.params += [_afterwards(option) for option in retention.params]
     retention.add_command(each)
