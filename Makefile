@@ -84,6 +84,7 @@ exercise: $(VENV)/.facegate-test
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
 	$(BIN)/python -m tests.mutations.run --write docs/protections.md
+	$(BIN)/python -m tests.mutations.clauses --write docs/clauses.md
 
 lint: $(VENV)/.facegate-dev
 	$(BIN)/ruff check .
@@ -108,6 +109,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.residue
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.retention --s3
 	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
 # Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says

@@ -56,7 +56,6 @@ def sample(first: Signer, second: Signer) -> tuple[bytes, str]:
         for each in receipts(first):
             ledger.append(each)
         ledger.append(receipts(first)[0])
-        ledger.record(act())
     whole = bytes(sink.data)
     with Ledger(sink, first) as ledger:
         ledger.append(receipts(first)[0])

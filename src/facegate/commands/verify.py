@@ -176,6 +176,8 @@ def _show(verified: Any) -> None:
         purge = verified.purge
         counts = f"{purge.bytes_wiped} bytes wiped, {purge.bytes_reread} read back, {purge.bytes_nonzero} not zero"
         rows.append(("purge", f"{counts}: {', '.join(purge.residuals)}" if purge.residuals else counts))
+        left = [f"{each.count} {each.category} to {each.partner}, {each.bytes} bytes" for each in verified.shared]
+        rows.append(("shared", "; ".join(left) or "nothing"))
     for field, value in rows:
         # As Text: whoever wrote the receipt must not be able to write markup, and with it our verdict.
         table.add_row(Text(field), Text(value))

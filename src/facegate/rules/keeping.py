@@ -44,8 +44,8 @@ class Keeping:
         return {
             "says": self.says,
             "for": show(self.duration),
-            "kinds": list(self.kinds),
-            "purposes": list(self.purposes),
+            "kinds": sorted(self.kinds),
+            "purposes": sorted(self.purposes),
             "person-decides": self.person_decides,
         }
 
