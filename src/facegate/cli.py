@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import click
 
-from facegate.commands import audit, demo, doctor, inspect, policy, redact, verify
+from facegate.commands import audit, demo, doctor, inspect, policy, redact, retention, verify
 from facegate.errors import FacegateError, InvalidReceiptError
 
 
@@ -48,5 +48,14 @@ def main() -> None:
     """Facial-geometry analysis in memory only: one request, one child process, purged with the output."""
 
 
-for each in (audit.audit, demo.demo, redact.redact, inspect.inspect, doctor.doctor, verify.verify, policy.policy):
+for each in (
+    audit.audit,
+    demo.demo,
+    redact.redact,
+    inspect.inspect,
+    doctor.doctor,
+    verify.verify,
+    policy.policy,
+    retention.retention,
+):
     main.add_command(each)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -136,7 +138,9 @@ class FileKeys(_LocalKeys):
         beside = file.with_name(f"{file.name}.new")
         beside.unlink(missing_ok=True)
         _write(beside, [new_master_key(), *file.read_text("ascii").split()], os.O_EXCL)
-        beside.replace(file)
+        with _written(file):
+            beside.replace(file)
+            _sync_folder(file)
         return FileKeys(file)
 
 
@@ -163,14 +167,30 @@ def new_master_key() -> str:
 
 
 def _write(file: Path, keys: list[str], flags: int) -> None:
-    try:
+    with _written(file):
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as opened:
             opened.write("\n".join(keys) + "\n")
             opened.flush()
             os.fsync(opened.fileno())
+        _sync_folder(file)
+
+
+@contextlib.contextmanager
+def _written(file: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise MasterKeyError(f"The file of master keys {file.name} cannot be written: {error.strerror}.") from None
+
+
+def _sync_folder(file: Path) -> None:
+    # Or a loss of power may take the name, and with it the only copy of a key that has wrapped others already.
+    folder = os.open(file.absolute().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _none(source: str) -> list[bytes]:

@@ -33,11 +33,9 @@ def check(database: Database) -> None:
     Raises:
         RetentionError: they are not there, or of another version.
     """
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    with database.reading() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+    found = version(database)
     wanted = ScriptDirectory.from_config(_config()).get_current_head()
     if found is None:
         raise RetentionError("The database has no store in it: `facegate retention init` makes one.")
@@ -45,6 +43,14 @@ def check(database: Database) -> None:
         raise RetentionError(
             f"The database's tables are of version {found}, not {wanted}: `facegate retention init` upgrades older."
         )
+
+
+def version(database: Database) -> str | None:
+    """Of the tables; None where they are no store's."""
+    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
+
+    with database.reading() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def is_empty(database: Database) -> bool:

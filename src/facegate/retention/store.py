@@ -25,6 +25,7 @@ from facegate.retention import (
 )
 from facegate.retention.blobs import Blobs
 from facegate.retention.database import Database
+from facegate.retention.figures import Figures, figures
 from facegate.retention.kept import Kept
 from facegate.retention.parts import LEASE, Parts, new_id, now
 from facegate.retention.rights import Rights
@@ -293,6 +294,14 @@ class RetentionStore:
             StoreUnavailableError: one of them cannot be reached.
         """
         return repairing.check(self._parts, who=who, repair=repair)
+
+    def figures(self) -> Figures:
+        """How much is kept, how old, overdue, held, deleted, asked for: counted by the database, and about nobody.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached.
+        """
+        return figures(self._parts)
 
     def close(self) -> None:
         """Let go of the database; idempotent. The ledger is the caller's."""

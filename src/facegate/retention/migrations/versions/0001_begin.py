@@ -105,11 +105,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("assets", schema=None) as batch_op:
         batch_op.create_index(
+            "asset_deleted",
+            ["deleted"],
+            unique=False,
+            sqlite_where=sa.text("deleted IS NOT NULL"),
+            postgresql_where=sa.text("deleted IS NOT NULL"),
+        )
+        batch_op.create_index(
             "asset_due",
             ["due"],
             unique=False,
             sqlite_where=sa.text("state = 'kept' AND holds = 0"),
             postgresql_where=sa.text("state = 'kept' AND holds = 0"),
+        )
+        batch_op.create_index(
+            "asset_kept",
+            ["class", "created", "due", "bytes", "holds"],
+            unique=False,
+            sqlite_where=sa.text("state = 'kept'"),
+            postgresql_where=sa.text("state = 'kept'"),
         )
         batch_op.create_index(
             "asset_lease",
@@ -215,9 +229,17 @@ def downgrade() -> None:
             "asset_lease", sqlite_where=sa.text("lease IS NOT NULL"), postgresql_where=sa.text("lease IS NOT NULL")
         )
         batch_op.drop_index(
+            "asset_kept", sqlite_where=sa.text("state = 'kept'"), postgresql_where=sa.text("state = 'kept'")
+        )
+        batch_op.drop_index(
             "asset_due",
             sqlite_where=sa.text("state = 'kept' AND holds = 0"),
             postgresql_where=sa.text("state = 'kept' AND holds = 0"),
+        )
+        batch_op.drop_index(
+            "asset_deleted",
+            sqlite_where=sa.text("deleted IS NOT NULL"),
+            postgresql_where=sa.text("deleted IS NOT NULL"),
         )
 
     op.drop_table("assets")
