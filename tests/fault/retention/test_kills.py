@@ -1,0 +1,88 @@
+"""A process is killed at every step of all that changes a store; what it left is judged before a sweep and after it.
+
+Short by default: some steps of each act, others with another ``FACEGATE_RETENTION_SEED``. ``FACEGATE_RETENTION=full``
+(``make retention``) is every step, on S3 as well.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.fault.retention.forker import Forker
+from tests.fault.retention.kinds import Kind, PostgresqlAndFolder, PostgresqlAndS3, SqliteAndFolder
+from tests.fault.retention.matrix import Matrix, Row
+from tests.fault.retention.scenes import MATRIX, SCENES
+from tests.servers import postgres, s3
+from tests.servers.postgres import PostgresServer
+from tests.servers.s3 import S3Server
+
+FULL = os.environ.get("FACEGATE_RETENTION") == "full"
+SEED = int(os.environ.get("FACEGATE_RETENTION_SEED", "1"))
+# Of each act on each kind of store.
+KILLS = 3
+KINDS = ("SQLite, folder", "PostgreSQL, folder", *(["PostgreSQL, S3"] if FULL else []))
+
+
+@pytest.fixture(scope="module")
+def matrix() -> Iterator[Matrix]:
+    with Forker() as forker:
+        yield Matrix(forker)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """Killed are its clients, not the server, so it need not wait for the disk."""
+    if missing := postgres.missing():
+        pytest.skip(f"needs {missing}")
+    with PostgresServer(durable=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def bucket_server() -> Iterator[S3Server]:
+    if missing := s3.missing():
+        pytest.skip(f"needs {missing}")
+    with S3Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
+    scratch: Path = tmp_path_factory.mktemp("kills")
+    if request.param == SqliteAndFolder.name:
+        yield SqliteAndFolder(scratch)
+        return
+    postgresql = request.getfixturevalue("server")
+    if request.param == PostgresqlAndFolder.name:
+        made = PostgresqlAndFolder(scratch, postgresql)
+    else:
+        made = PostgresqlAndS3(scratch, postgresql, request.getfixturevalue("bucket_server"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table() -> Iterator[list[Row]]:
+    """What is printed in the end."""
+    rows: list[Row] = []
+    yield rows
+    print(f"\nseed {SEED}", *rows, f"{sum(row.kills for row in rows)} kills", sep="\n")
+
+
+@pytest.mark.parametrize("name", MATRIX)
+@pytest.mark.timeout(3600 if FULL else 120)
+def test_a_kill_at_any_step_leaves_a_store_that_is_right_and_that_a_sweep_completes(
+    name: str, kind: Kind, matrix: Matrix, table: list[Row]
+) -> None:
+    scene = SCENES[name]
+    steps = matrix.steps(kind, scene)
+    every = 1 if FULL else -(-len(steps) // KILLS)
+    offset = random.Random(f"{SEED} {name} {kind.name}").randrange(every)
+    row = matrix.row(kind, scene, range(offset, len(steps), every), len(steps))
+    table.append(row)
+    assert not row.problems, "\n".join([f"seed {SEED}, {row}", *row.problems, *map("{0[0]} {0[1]}".format, enumerate(steps))])
