@@ -6,6 +6,7 @@ Knows nothing of faces: what enters is encoded media and small logs, and anythin
 
 from facegate.retention.kept import Kept
 from facegate.retention.keys import EnvironmentKey, FileKeys, KeyService, MasterKeys
+from facegate.retention.rights import Rights
 from facegate.retention.store import RetentionStore
 
-__all__ = ["EnvironmentKey", "FileKeys", "Kept", "KeyService", "MasterKeys", "RetentionStore"]
+__all__ = ["EnvironmentKey", "FileKeys", "Kept", "KeyService", "MasterKeys", "RetentionStore", "Rights"]

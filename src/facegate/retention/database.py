@@ -31,6 +31,7 @@ class Database:
             found = sqlalchemy.make_url(url)
         except sqlalchemy.exc.ArgumentError:
             raise RetentionError("The database's URL is none that SQLAlchemy reads.") from None
+        # Errors of the driver must not show what people are called; hence hide_parameters.
         self.is_sqlite = found.get_backend_name() == "sqlite"
         if found.get_backend_name() not in {"sqlite", "postgresql"}:
             raise RetentionError("The database must be SQLite or PostgreSQL.")
@@ -38,13 +39,18 @@ class Database:
             raise RetentionError("A store in memory would lose all that it holds: name a file for SQLite.")
         if self.is_sqlite:
             _make_private(str(found.database))
-            self.engine = sqlalchemy.create_engine(found, connect_args={"timeout": _PATIENCE_SECONDS})
+            self.engine = sqlalchemy.create_engine(
+                found, hide_parameters=True, connect_args={"timeout": _PATIENCE_SECONDS}
+            )
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             # A connection that the server closed is noticed before it is used.
             self.engine = sqlalchemy.create_engine(
-                found, pool_pre_ping=True, connect_args={"connect_timeout": _PATIENCE_SECONDS // 6}
+                found,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": _PATIENCE_SECONDS // 6},
             )
 
     @contextlib.contextmanager

@@ -107,6 +107,17 @@ def abandon(parts: Parts, asset: str) -> None:
         parts.blobs.delete([asset])
 
 
+def lock(parts: Parts, connection: Connection, which: ColumnElement[bool]) -> None:
+    """Have rows of the table of assets wait for this transaction, in the order in which deletions take them.
+
+    In another order, each could wait for the other. SQLite's writers are alone anyway.
+    """
+    assets = schema.assets
+    if not parts.database.is_sqlite:
+        query = select(assets.c.id).where(which).order_by(assets.c.due, assets.c.id).with_for_update()
+        connection.execute(query).all()
+
+
 def count(connection: Connection, which: ColumnElement[bool]) -> int:
     """How many rows of the table of assets there are."""
     found: int = connection.execute(select(func.count()).select_from(schema.assets).where(which)).scalar_one()

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, case, insert, literal, or_, select, update
+from sqlalchemy.engine import Connection
 
 from facegate.errors import NotKeptError, RetentionError
-from facegate.receipt.act import ActWord
-from facegate.retention import schema
+from facegate.retention import deleting, erasing, people, schema
 from facegate.retention.kept import time_of, written
 from facegate.retention.parts import Parts, check_text, milliseconds, new_id
 
 Wish: TypeAlias = Literal["access", "correct", "export", "restrict", "object", "withdraw", "delete"]
 WISHES: Final = get_args(Wish)
-# What the ledger calls a wish that is fulfilled.
-_ACTS: Final[dict[Wish, ActWord]] = {
-    "access": "accessed",
-    "correct": "corrected",
-    "export": "exported",
-    "restrict": "restricted",
-    "object": "objected",
-    "withdraw": "withdrawn",
-    "delete": "deleted",
-}
+# Wishes that are the same whoever utters them, so that one answer answers each. The others have particulars, which are
+# not written down here: which label, which purpose.
+_PLAIN: Final = frozenset({"access", "export", "restrict", "delete"})
+_NUMBER: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +33,7 @@ class Demand:
         received: when it came.
         due: by when it is to be answered.
         overdue: whether that is past.
+        person: whose wish it is; neither in the repr nor in `as_dict`.
     """
 
     demand: str
@@ -45,6 +41,7 @@ class Demand:
     received: datetime
     due: datetime
     overdue: bool
+    person: str = field(repr=False)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -57,46 +54,64 @@ class Demand:
         }
 
 
-def receive(parts: Parts, wish: Wish, person: str, *, received: int | None = None) -> str:
-    """Write a wish down; its number."""
+def receive(parts: Parts, wish: Wish, person: str, *, received_at: datetime | None = None) -> Demand:
+    """As `Rights.receive`."""
     check_text("person", person)
     if wish not in WISHES:
         raise RetentionError(f"What people may ask for is: {', '.join(WISHES)}.")
-    at = parts.clock() if received is None else received
-    demand, due = new_id(at), at + milliseconds(parts.rules.answer_within)
+    at = parts.clock()
+    if received_at is not None:
+        if not isinstance(received_at, datetime) or received_at.utcoffset() is None:
+            raise RetentionError("received_at must be a datetime with a time zone.")
+        if not 0 <= (received := int(received_at.timestamp() * 1000)) <= at:
+            raise RetentionError("received_at must not be in the future, nor before 1970.")
+        at = received
     with parts.database.writing() as connection:
-        connection.execute(insert(schema.demands).values(id=demand, act=wish, person=person, received=at, due=due))
-    return demand
+        number = _insert(parts, connection, wish, person, at)
+    return next(each for each in waiting(parts, person=person) if each.demand == number)
 
 
-def person_of(parts: Parts, demand: str, wish: Wish) -> str:
-    """Whose wish it is.
+def take(parts: Parts, connection: Connection, wish: Wish, person: str, number: str | None) -> str:
+    """The number of the wish that is being fulfilled: the one named, or one that waits, or one that is received now.
 
     Raises:
-        NotKeptError: there is no such wish that waits for an answer.
+        NotKeptError: the one named is of another person, for something else, answered, or none.
     """
     table = schema.demands
-    query = select(table.c.person).where(table.c.id == demand, table.c.act == wish, table.c.done.is_(None))
-    with parts.database.reading() as connection:
-        row = connection.execute(query).first()
-    if row is None:
-        raise NotKeptError("No wish of that number waits for an answer.")
-    return str(row.person)
+    query = select(table.c.id).where(table.c.person == person, table.c.act == wish, table.c.done.is_(None))
+    if number is not None:
+        known = isinstance(number, str) and _NUMBER.fullmatch(number) is not None
+        if not known or connection.execute(query.where(table.c.id == number)).first() is None:
+            raise NotKeptError(f"No wish of that number, to {wish}, of that person waits for an answer.")
+        return number
+    # A call that failed halfway left its wish waiting; the next one is about the same.
+    oldest = query.order_by(table.c.due, table.c.id).limit(1)
+    found = connection.execute(oldest).scalar() if wish in _PLAIN else None
+    return _insert(parts, connection, wish, person, parts.clock()) if found is None else str(found)
 
 
-def answer(parts: Parts, demand: str) -> None:
-    """The wish is fulfilled; whose it was is forgotten."""
+def answer(parts: Parts, number: str) -> None:
+    """The wish is fulfilled, and on the ledger; whose it was is forgotten.
+
+    Who wanted to be deleted is remembered as long as anything is: see `people.forget`.
+    """
     table = schema.demands
+    there = select(literal(1)).where(schema.people.c.person == table.c.person).exists()
+    person = case((and_(table.c.act == "delete", there), table.c.person), else_=None)
     with parts.database.writing() as connection:
-        connection.execute(update(table).where(table.c.id == demand).values(done=parts.clock(), person=None))
+        query = select(table.c.person).where(table.c.id == number, table.c.act == "delete")
+        whose = connection.execute(query).scalar()
+        connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
+    if whose is not None:
+        people.forget(parts, [whose])
 
 
-def waiting(parts: Parts) -> list[Demand]:
+def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:
     """Wishes that are not answered, the most urgent first."""
     table, now = schema.demands, parts.clock()
-    query = select(table).where(table.c.done.is_(None)).order_by(table.c.due)
+    query = select(table).where(table.c.done.is_(None)).order_by(table.c.due, table.c.id)
     with parts.database.reading() as connection:
-        rows = connection.execute(query).all()
+        rows = connection.execute(query if person is None else query.where(table.c.person == person)).all()
     return [
         Demand(
             demand=row.id,
@@ -104,6 +119,7 @@ def waiting(parts: Parts) -> list[Demand]:
             received=time_of(row.received),
             due=time_of(row.due),
             overdue=row.due < now,
+            person=row.person,
         )
         for row in rows
     ]
@@ -112,17 +128,27 @@ def waiting(parts: Parts) -> list[Demand]:
 def settle(parts: Parts, *, who: str) -> int:
     """Answer wishes to delete of which nothing is left to do: what held them was released, and is deleted."""
     table, assets = schema.demands, schema.assets
-    lawful = [name for name, each in parts.rules.retention.items() if not each.person_decides]
+    lawful = erasing.lawful(parts)
     left = (
         select(assets.c.id)
         .where(assets.c.person == table.c.person, assets.c.kept_as.not_in(lawful))
-        .where(assets.c.created <= table.c.received)
+        # What came later and is due all the same was deleted with the rest, and a hold keeps it.
+        .where(or_(assets.c.created <= table.c.received, assets.c.due <= parts.clock()))
         .exists()
     )
-    query = select(table.c.id).where(table.c.done.is_(None), table.c.act == "delete", ~left)
+    query = select(table.c.id, table.c.person).where(table.c.done.is_(None), table.c.act == "delete", ~left)
     with parts.database.reading() as connection:
-        ready = list(connection.execute(query).scalars())
-    for demand in ready:
-        parts.record(_ACTS["delete"], who, "wish", count=0, demand=demand)
-        answer(parts, demand)
+        ready = connection.execute(query).all()
+    for row in ready:
+        mine = and_(assets.c.person == row.person, assets.c.kept_as.in_(lawful), schema.is_kept)
+        with parts.database.reading() as connection:
+            kept = deleting.count(connection, mine)
+        parts.record("deleted", who, "wish", count=0, kept=kept, demand=row.id)
+        answer(parts, row.id)
     return len(ready)
+
+
+def _insert(parts: Parts, connection: Connection, wish: Wish, person: str, at: int) -> str:
+    number, due = new_id(at), at + milliseconds(parts.rules.answer_within)
+    connection.execute(insert(schema.demands).values(id=number, act=wish, person=person, received=at, due=due))
+    return number

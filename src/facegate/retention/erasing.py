@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.engine import Connection
 
 from facegate.errors import HeldError, NotKeptError
+from facegate.receipt.act import ActWord
 from facegate.receipt.act_receipt import ActReceipt
 from facegate.retention import deleting, people, schema
 from facegate.retention.parts import Parts
@@ -74,16 +76,13 @@ def delete_person(
     parts.act("deleted", who, why)
     assets = schema.assets
     mine = assets.c.person == person
-    lawful = [name for name, each in parts.rules.retention.items() if not each.person_decides]
-    which = and_(mine, assets.c.kept_as.not_in(lawful)) if person_decides else mine
+    theirs = assets.c.kept_as.in_(lawful(parts))
+    which = and_(mine, ~theirs) if person_decides else mine
     with parts.database.writing() as connection:
         # Nobody puts anything of this person meanwhile.
         people.lock(parts.database, connection, person)
-        # What is held is due when it is not held any more.
-        connection.execute(
-            update(assets).where(which, assets.c.holds > 0, assets.c.state == schema.KEPT).values(due=parts.clock())
-        )
-        kept = deleting.count(connection, and_(mine, assets.c.kept_as.in_(lawful), assets.c.state == schema.KEPT))
+        due_now(parts, connection, which)
+        kept = deleting.count(connection, and_(mine, theirs, assets.c.state == schema.KEPT))
     done = delete_where(
         parts, which, who=who, why=why, person=person, kept=kept if person_decides else 0, demand=demand
     )
@@ -91,10 +90,24 @@ def delete_person(
     return done
 
 
+def lawful(parts: Parts) -> list[str]:
+    """Classes that the policy keeps whatever the person wishes."""
+    return [name for name, each in parts.rules.retention.items() if not each.person_decides]
+
+
+def due_now(parts: Parts, connection: Connection, which: ColumnElement[bool]) -> None:
+    """What a hold keeps, or will keep once its put has ended, is due when it is not held any more."""
+    assets, at = schema.assets, parts.clock()
+    held = and_(which, assets.c.holds > 0, assets.c.state.in_((schema.KEPT, schema.WRITING)), assets.c.due > at)
+    deleting.lock(parts, connection, held)
+    connection.execute(update(assets).where(held).values(due=at))
+
+
 def delete_where(
     parts: Parts,
     which: ColumnElement[bool],
     *,
+    act: ActWord = "deleted",
     who: str,
     why: str,
     person: str | None = None,
@@ -109,15 +122,15 @@ def delete_where(
                 people.lock(parts.database, connection, person)
             claimed = deleting.claim(parts, connection, which, why)
             if not claimed.assets:
-                held = deleting.count(
-                    connection, and_(which, schema.assets.c.holds > 0, schema.assets.c.state == schema.KEPT)
-                )
+                # One that is being put counts, too: it will be kept.
+                alive = schema.assets.c.state.in_((schema.KEPT, schema.WRITING))
+                held = deleting.count(connection, and_(which, schema.assets.c.holds > 0, alive))
                 break
             batches.append(claimed)
     for each in batches:
         parts.blobs.delete(each.assets)
     count, size = sum(len(each.assets) for each in batches), sum(each.bytes for each in batches)
-    receipt = parts.record("deleted", who, why, count=count, bytes=size, kept=kept + held, **fields)
+    receipt = parts.record(act, who, why, count=count, bytes=size, kept=kept + held, **fields)
     for each in batches:
         deleting.bury(parts, each.assets)
         people.forget(parts, each.people)

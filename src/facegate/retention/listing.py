@@ -24,7 +24,7 @@ def kept(parts: Parts, *, person: str | None, request: str | None) -> Iterator[K
 
 
 def pages(parts: Parts, which: ColumnElement[bool]) -> Iterator[Kept]:
-    """All that is kept of a kind, in the order in which it was put; no transaction stays open in between."""
+    """All that is kept of a kind, by the time at which it was put; no transaction stays open in between."""
     assets, after = schema.assets, ""
     while True:
         query = (

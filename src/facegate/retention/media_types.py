@@ -50,6 +50,28 @@ _BEGINNINGS: Final[Mapping[str, Callable[[bytes], bool]]] = {
     "video/mp2t": lambda head: head[:1] == b"G",
 }
 MEDIA_TYPES: Final = tuple(sorted(_BEGINNINGS))
+_EXTENSIONS: Final[Mapping[str, str]] = {
+    LOG: ".json",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tif",
+    "image/avif": ".avif",
+    "image/heic": ".heic",
+    "video/mp4": ".mp4",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-matroska": ".mkv",
+    "video/x-msvideo": ".avi",
+    "video/mp2t": ".ts",
+}
+
+
+def extension(media_type: str) -> str:
+    """What the names of such files end with; nothing for what is no type of these."""
+    return _EXTENSIONS.get(media_type, "")
 
 
 def check_type(media_type: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import delete, literal, select
+from sqlalchemy import and_, delete, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import Select
@@ -86,9 +86,20 @@ def lock(database: Database, connection: Connection, person: str, *, shared: boo
     return connection.execute(query).first()
 
 
-def make_known(connection: Connection, person: str, at: int) -> None:
-    """A row for the person, if there is none."""
-    _insert_new(connection, schema.people, {"person": person, "created": at})
+def known(parts: Parts, connection: Connection, person: str) -> Any:
+    """The row of a person who says something that is to be remembered: made if there is none, and locked."""
+    demands = schema.demands
+    # Who wanted to be deleted and is here again is not forgotten with what is left of then.
+    connection.execute(
+        update(demands)
+        .where(demands.c.person == person, demands.c.act == "delete", demands.c.done.is_not(None))
+        .values(person=None)
+    )
+    while True:
+        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+        row = lock(parts.database, connection, person)
+        if row is not None:  # or it was forgotten just then
+            return row
 
 
 def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool = False) -> None:
@@ -97,13 +108,16 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
     Args:
         parts: of the store.
         persons: who may be among them.
-        and_what_they_said: forget settings, objections and restrictions, too: they wanted to be deleted, or must be.
+        and_what_they_said: forget settings, objections and restrictions, too: they must be deleted. Of those who
+            wanted to be, and whose wish is answered, they are forgotten anyway.
     """
     if not persons:
         return
     people, assets = schema.people.c, schema.assets
     kept = select(literal(1)).where(assets.c.person == people.person).exists()
     nothing_left = select(people.person).where(people.person.in_(persons), ~kept).order_by(people.person)
+    demands = schema.demands
+    deleted = and_(demands.c.act == "delete", demands.c.done.is_not(None))
     with parts.database.writing() as connection:
         locked = nothing_left if parts.database.is_sqlite else nothing_left.with_for_update(skip_locked=True)
         found = list(connection.execute(locked).scalars())
@@ -111,16 +125,17 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
             return
         # Once more, now that nobody can put anything of them: a put may have ended while they were being locked.
         found = list(connection.execute(nothing_left.where(people.person.in_(found))).scalars())
+        connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
+        gone = found
         if not and_what_they_said:
-            connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
-            said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
-            quiet = [~each for each in said]
-            connection.execute(
-                delete(schema.people).where(people.person.in_(found), people.restricted.is_(None), *quiet)
-            )
-            return
-        for table in (schema.person_keys, *_SAID, schema.people):
-            connection.execute(delete(table).where(table.c.person.in_(found)))
+            wanted = select(demands.c.person).where(demands.c.person.in_(found), deleted).distinct()
+            gone = list(connection.execute(wanted).scalars())
+        for table in _SAID:
+            connection.execute(delete(table).where(table.c.person.in_(gone)))
+        connection.execute(update(demands).where(demands.c.person.in_(gone), deleted).values(person=None))
+        said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
+        quiet = and_(people.restricted.is_(None), *(~each for each in said))
+        connection.execute(delete(schema.people).where(people.person.in_(found), or_(people.person.in_(gone), quiet)))
 
 
 def _insert_new(connection: Connection, table: Any, values: dict[str, Any]) -> None:

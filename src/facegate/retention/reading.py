@@ -56,7 +56,9 @@ def get(parts: Parts, asset: str, *, purpose: str, who: str) -> Content:
     return open_content(parts, row, who=who, why=purpose)
 
 
-def open_content(parts: Parts, row: Any, *, who: str, why: str, log: bool = True) -> Content:
+def open_content(
+    parts: Parts, row: Any, *, who: str, why: str, log: bool = True, person_key: bytes | None = None
+) -> Content:
     """Content of a row, whoever reads it; the caller has looked at whether that may be.
 
     Args:
@@ -65,6 +67,7 @@ def open_content(parts: Parts, row: Any, *, who: str, why: str, log: bool = True
         who: reads.
         why: a purpose, or the right of which the person makes use.
         log: write the reading down; an export does so once for all that is in it.
+        person_key: where it was unwrapped before, which may be asking far away.
 
     Raises:
         LostKeyError: the key is gone.
@@ -72,7 +75,8 @@ def open_content(parts: Parts, row: Any, *, who: str, why: str, log: bool = True
     """
     if row.wrapped is None or row.person_wrapped is None:
         raise LostKeyError("The key of an asset that is kept is gone, so nobody can read it.")
-    person_key = people.unwrap_person_key(parts, row.person, row.master, row.person_wrapped)
+    if person_key is None:
+        person_key = people.unwrap_person_key(parts, row.person, row.master, row.person_wrapped)
     key = people.unwrap_asset_key(row.wrapped, person_key, row.id)
     if log:
         parts.record("read", who, why, bytes=row.bytes, asset=row.id, request=row.request)

@@ -168,7 +168,8 @@ objections: Final = Table(
     Column("since", BigInteger, nullable=False),
 )
 
-# What people asked for, and by when they are answered. The person is forgotten when it is done.
+# What people asked for, and by when they are answered. The person is forgotten when it is done; who wanted to be
+# deleted, once nothing is left that the policy keeps all the same: then what the person said goes, too.
 demands: Final = Table(
     "demands",
     metadata,
@@ -184,4 +185,10 @@ Index(
     demands.c.due,
     sqlite_where=text("done IS NULL"),
     postgresql_where=text("done IS NULL"),
+)
+Index(
+    "demand_person",
+    demands.c.person,
+    sqlite_where=text("person IS NOT NULL"),
+    postgresql_where=text("person IS NOT NULL"),
 )

@@ -27,6 +27,7 @@ from facegate.retention.blobs import Blobs
 from facegate.retention.database import Database
 from facegate.retention.kept import Kept
 from facegate.retention.parts import LEASE, Parts, new_id, now
+from facegate.retention.rights import Rights
 from facegate.rules.model import Rules
 
 if TYPE_CHECKING:
@@ -124,6 +125,11 @@ class RetentionStore:
         """The policy that it holds to."""
         return self._parts.rules
 
+    @property
+    def rights(self) -> Rights:
+        """What people may ask for: to know, correct, take along, restrict, object, withdraw, be deleted."""
+        return Rights(self._parts)
+
     def put(
         self,
         content: Given | Mapping[str, Any],
@@ -193,7 +199,7 @@ class RetentionStore:
         return reading.get(self._parts, asset, purpose=purpose, who=who)
 
     def kept(self, *, person: str | None = None, request: str | None = None) -> Iterator[Kept]:
-        """What is kept of a person or of a request, in the order in which it was put.
+        """What is kept of a person or of a request, by the time at which it was put.
 
         Raises:
             RetentionError: neither is named, or both.

@@ -29,6 +29,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("done IS NULL"),
             postgresql_where=sa.text("done IS NULL"),
         )
+        batch_op.create_index(
+            "demand_person",
+            ["person"],
+            unique=False,
+            sqlite_where=sa.text("person IS NOT NULL"),
+            postgresql_where=sa.text("person IS NOT NULL"),
+        )
 
     op.create_table(
         "holds",
@@ -223,6 +230,11 @@ def downgrade() -> None:
 
     op.drop_table("holds")
     with op.batch_alter_table("demands", schema=None) as batch_op:
+        batch_op.drop_index(
+            "demand_person",
+            sqlite_where=sa.text("person IS NOT NULL"),
+            postgresql_where=sa.text("person IS NOT NULL"),
+        )
         batch_op.drop_index(
             "demand_open", sqlite_where=sa.text("done IS NULL"), postgresql_where=sa.text("done IS NULL")
         )
