@@ -100,10 +100,10 @@ def answer(parts: Parts, number: str) -> None:
     person = case((and_(table.c.act == "delete", there), table.c.person), else_=None)
     with parts.database.writing() as connection:
         query = select(table.c.person).where(table.c.id == number, table.c.act == "delete")
-        whose = connection.execute(query).scalar()
+        whose = list(connection.execute(query).scalars())
+        people.lock_all(parts.database, connection, whose)
         connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
-    if whose is not None:
-        people.forget(parts, [whose])
+        people.forget(parts, connection, whose)
 
 
 def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:

@@ -85,15 +85,10 @@ def _announce(parts: Parts, asset: str, key: bytes, keeping: Keeping, at: int, v
     """Make the row and the key, while the person's key is as it was read."""
     person = values["person"]
     while True:
-        person_key, as_wrapped = people.key_of(parts, person)
+        person_key = people.key_of(parts, person)
         with parts.database.writing() as connection:
-            if people.lock(parts.database, connection, person, shared=True) is None:
-                continue  # forgotten meanwhile
-            found = connection.execute(
-                select(schema.person_keys.c.wrapped).where(schema.person_keys.c.person == person)
-            ).scalar()
-            if found != as_wrapped:
-                continue  # destroyed or rotated meanwhile
+            if not people.use_key(parts, connection, person, person_key):
+                continue
             _check_objections(connection, person, values["purpose"])
             holds = _active_holds(parts, connection, values)
             row = {
@@ -107,7 +102,7 @@ def _announce(parts: Parts, asset: str, key: bytes, keeping: Keeping, at: int, v
                 "lease": parts.lease_from(at),
             }
             connection.execute(insert(schema.assets).values(row))
-            wrapped = people.wrap_asset_key(key, person_key, asset)
+            wrapped = people.wrap_asset_key(key, person_key.plain, asset)
             connection.execute(insert(schema.asset_keys).values(asset=asset, wrapped=wrapped))
             if holds:
                 connection.execute(insert(schema.held), [{"hold": each, "asset": asset} for each in holds])

@@ -30,6 +30,7 @@ def rotate(parts: Parts, *, who: str) -> int:
             for row in rows
         }
         with parts.database.writing() as connection:
+            people.lock_all(parts.database, connection, wrapped, shared=True)
             for row in rows:
                 connection.execute(
                     # Unless somebody was first, or the key was destroyed.
