@@ -121,6 +121,10 @@ def _pieces(parts: Parts, asset: str, key: bytes, size: int) -> Iterator[bytes]:
             count += len(piece)
             yield piece
     except FileNotFoundError:
+        with parts.database.reading() as connection:
+            kept = connection.execute(row_of(schema.assets.c.id == asset)).first()
+        if kept is None:
+            raise NotKeptError("It was deleted while it was read.") from None
         raise DamagedError("The blob of an asset that is kept is gone.") from None
     if count != size:
         raise DamagedError("A blob is not as long as the database says.")
