@@ -1,7 +1,7 @@
 """A process that has everything imported and forks another for each order, which costs milliseconds, not a second.
 
-It opens nothing itself: no database, no runtime of obstore's, no thread, so its forks begin clean. As a program it takes
-orders on its standard input and answers on its standard output, JSON by line.
+It opens nothing itself: no database, no runtime of obstore's, no thread, so its forks begin clean. As a program it
+takes orders on its standard input and answers on its standard output, JSON by line.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ class Forker:
         """
         order = {"do": "act", "place": asdict(place), "scene": scene, "die_at": die_at, "broken": broken}
         return self._ask(order)
+
+    def many(self, place: Any, plan: Any) -> list[Any]:
+        """Carry out a `many.Plan` on an empty store; what each process did."""
+        from tests.fault.retention.many import Did
+
+        answer = self._ask({"do": "many", "place": asdict(place), "plan": asdict(plan)})
+        return [Did(**each) for each in answer["did"]]
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from facegate import verify_ledger
 from facegate.errors import FacegateError, HeldError, NotKeptError
@@ -61,7 +61,7 @@ class Case:
         return found
 
     def _before(self, store: RetentionStore) -> list[str]:
-        rows = _rows(store)
+        rows = rows_of(store)
         found = self._fates(rows, store)
         found += self._readable(store)
         if self.scene.name.startswith("hold"):
@@ -75,6 +75,9 @@ class Case:
         scene, found = self.scene, []
         kept = {row.label for row in rows.values() if row.state == schema.KEPT and row.due > self.later}
         names = {name for name in self.facts if name != "hold"}
+        states = {row.label: row.state for row in rows.values()}
+        if lost := [name for name in scene.hidden if states.get(name) != schema.KEPT]:
+            found.append(f"a hold kept {lost}, which are not kept")
         may_go = {*scene.goes, *scene.gone, *scene.hidden, *scene.damaged}
         if missing := names - kept - may_go:
             found.append(f"{sorted(missing)} were kept, and are not")
@@ -85,9 +88,9 @@ class Case:
                 found.append(f"{sorted(there)} are there after a deletion that was acknowledged")
             if missing := set(scene.comes) - kept:
                 found.append(f"{sorted(missing)} are not there after a put that was acknowledged")
-        for name in scene.goes if self.acknowledged else ():
-            if self.facts[name] in _ids(store, schema.asset_keys.c.asset):
-                found.append(f"the key of {name} is there after a deletion that was acknowledged")
+            gone = {self.facts[name] for name in scene.goes}
+            if left := gone & _ids(store, schema.asset_keys.c.asset):
+                found.append(f"keys of {len(left)} assets are there after a deletion that was acknowledged")
         if strangers := kept - names - set(scene.comes):
             found.append(f"{sorted(strangers)} are kept, though nobody was told so")
         return found
@@ -96,7 +99,7 @@ class Case:
         """Whether what is kept can be read as it was put, and nothing else can be, nor has a key."""
         found = []
         with_key = _ids(store, schema.asset_keys.c.asset)
-        for row in _rows(store).values():
+        for row in rows_of(store).values():
             if row.state not in {schema.KEPT, schema.WRITING} and row.id in with_key:
                 found.append(f"an asset in state {row.state} has a key")
             if row.state == schema.KEPT and row.label in self.scene.damaged:
@@ -134,7 +137,7 @@ class Case:
         return found
 
     def _release(self, store: RetentionStore) -> list[str]:
-        row = _rows(store)[self.facts["held"]]
+        row = rows_of(store)[self.facts["held"]]
         in_force = self.facts["hold"] in [each.hold for each in store.holds()]
         if in_force and self.acknowledged:
             return ["a hold that was released is in force"]
@@ -142,13 +145,15 @@ class Case:
 
     def _after(self, store: RetentionStore) -> list[str]:
         found = []
-        if self.scene.name == "sweep" and (left := set(self.scene.goes) & {row.label for row in _rows(store).values()}):
+        if self.scene.name == "sweep" and (
+            left := set(self.scene.goes) & {row.label for row in rows_of(store).values()}
+        ):
             found.append(f"{sorted(left)} are due, and there")
         if self.scene.keys == "both":
             store.rotate(who="judge")
             if (masters := rotating.masters(store._parts)).keys() != {store._parts.keys.current}:
                 found.append(f"not all keys are rotated: {masters}")
-        found += self._fates(_rows(store), store)
+        found += self._fates(rows_of(store), store)
         found += consistent(store, self.place)
         found += self._readable(store)
         put(store, "afterwards", "ann", "r9")
@@ -168,7 +173,7 @@ class Case:
                 put_.add(act.asset)
             if act.act in {"deleted", "swept", "repaired"}:
                 deleted += act.count
-        rows = _rows(store).values()
+        rows = rows_of(store).values()
         if any(row.id not in put_ for row in rows if row.state == schema.KEPT):
             found.append("something is kept of which no put is on the ledger")
         # Nobody was told of what was not finished.
@@ -185,7 +190,7 @@ class Case:
 
 def consistent(store: RetentionStore, place: Place) -> list[str]:
     """Whether rows, keys, blobs, holds, people and wishes agree, when nothing is under way."""
-    rows, found = _rows(store), []
+    rows, found = rows_of(store), []
     states = Counter(row.state for row in rows.values())
     if set(states) - {schema.KEPT, schema.DELETED}:
         found.append(f"states are {dict(states)}")
@@ -218,15 +223,17 @@ def _people(store: RetentionStore, with_assets: set[str]) -> list[str]:
         found.append(f"keys of {sorted(keys)} for the assets of {sorted(with_assets)}")
     lawful = [name for name, each in store.rules.retention.items() if not each.person_decides]
     of_whom = set(_list(store, select(schema.assets.c.person).where(schema.assets.c.kept_as.not_in(lawful))))
-    for demand in _list(store, text("SELECT person FROM demands WHERE done IS NULL AND act = 'delete'")):
-        if demand not in of_whom:
-            found.append("a wish to delete is not answered, though nothing is left")
-    if any(_list(store, text("SELECT person FROM demands WHERE done IS NOT NULL"))):
+    waiting = {each.person for each in store.rights.waiting() if each.wish == "delete"}
+    if waiting - of_whom:
+        found.append("a wish to delete is not answered, though nothing is left")
+    # Who wanted to be deleted is known for as long as anything is kept.
+    answered = _ids(store, schema.demands.c.person, schema.demands.c.done.is_not(None)) - {None}
+    if answered - with_assets:
         found.append("whose an answered wish was is known")
     return found
 
 
-def _rows(store: RetentionStore) -> dict[str, Any]:
+def rows_of(store: RetentionStore) -> dict[str, Any]:
     with store._parts.database.reading() as connection:
         return {row.id: row for row in connection.execute(select(schema.assets))}
 

@@ -12,6 +12,9 @@ from tests.fault.retention.place import Place
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Server
 
+# All databases of a server have different names, whoever makes them.
+_databases = itertools.count()
+
 
 class Kind(Protocol):
     """One kind."""
@@ -45,6 +48,7 @@ class SqliteAndFolder:
     name = "SQLite, folder"
 
     def __init__(self, scratch: Path) -> None:
+        scratch.mkdir(exist_ok=True)
         self._scratch = scratch
         self._serial = itertools.count()
 
@@ -81,7 +85,6 @@ class PostgresqlAndFolder:
 
         self._scratch = scratch
         self._url = server.url
-        self._serial = itertools.count()
         self._admin = psycopg.connect(
             f"host={server.folder} user=facegate dbname=postgres", autocommit=True, prepare_threshold=None
         )
@@ -114,7 +117,7 @@ class PostgresqlAndFolder:
         shutil.rmtree(place.folder)
 
     def _next(self) -> tuple[str, Path]:
-        name = f"kill{next(self._serial)}"
+        name = f"kill{next(_databases)}"
         return name, self._scratch / name
 
     def _run(self, statement: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -63,13 +64,24 @@ class Opened:
 
     Args:
         place: of it.
-        at: the time that its clock shows, milliseconds since 1970.
+        at: the time that its clock shows, milliseconds since 1970, or the clock.
         keys: ``"old"``, ``"both"`` (the new one first) or ``"new"``.
         hasty: do not wait for the disk when the ledger is written.
+        ledger: its file in the folder.
+        lease: of the store.
     """
 
-    def __init__(self, place: Place, at: int, keys: str = "old", *, hasty: bool = False) -> None:
-        path = place.path / "ledger"
+    def __init__(
+        self,
+        place: Place,
+        at: int | Callable[[], int],
+        keys: str = "old",
+        *,
+        hasty: bool = False,
+        ledger: str = "ledger",
+        lease: timedelta = LEASE,
+    ) -> None:
+        path = place.path / ledger
         self.ledger = Ledger(_Hasty(path) if hasty else path, place.signer())
         try:
             self.store = RetentionStore(
@@ -78,8 +90,8 @@ class Opened:
                 blobs=_blobs(place),
                 keys=FileKeys(place.path / f"{keys}.keys"),
                 ledger=self.ledger,
-                lease=LEASE,
-                clock=lambda: at,
+                lease=lease,
+                clock=(lambda: at) if isinstance(at, int) else at,
             )
         except BaseException:
             self.ledger.close()

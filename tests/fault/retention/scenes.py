@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from facegate.retention import RetentionStore, demands, erasing
+from facegate.retention import RetentionStore
 
 T0 = 1_900_000_000_000
 HOUR = 3_600_000
@@ -22,7 +22,9 @@ def content(name: str, size: int) -> bytes:
     return (_PNG + hashlib.shake_256(name.encode()).digest(size))[:size]
 
 
-def put(store: RetentionStore, name: str, person: str, request: str, kept_as: str = "history", size: int = SMALL) -> str:
+def put(
+    store: RetentionStore, name: str, person: str, request: str, kept_as: str = "history", size: int = SMALL
+) -> str:
     """Put the asset of a name; its ID. The name is its label, by which whoever judges knows what it should hold."""
     purpose = "safety" if kept_as == "safety" else "generation"
     whole = content(name, size)
@@ -60,7 +62,7 @@ def prepare_due(store: RetentionStore) -> Facts:
     store.hold("asset", facts["dueheld"], who="legal", why="case-3")
     facts["half1"] = put(store, "half1", "gus", "rg")
     facts["half2"] = put(store, "half2", "hal", "rh")
-    demands.receive(store._parts, "delete", "gus")
+    store.rights.receive("delete", "gus")
     return facts
 
 
@@ -132,8 +134,7 @@ def _refused(store: RetentionStore, person: str) -> None:
 
 
 def _wish(store: RetentionStore, _: Facts) -> None:
-    number = demands.receive(store._parts, "delete", "ann")
-    erasing.delete_person(store._parts, "ann", who="ann", why="wish", person_decides=True, demand=number)
+    store.rights.delete("ann", who="service")
 
 
 _ANN = ("a1", "a2", "a3")
@@ -189,6 +190,7 @@ _ALL = (
         remains=_REMAINS,
         hours=25,
         goes=("due1", "due2", "due3"),
+        hidden=("dueheld",),
         gone=("half1", "half2"),
     ),
     # Only to be killed before a sweep.

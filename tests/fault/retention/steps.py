@@ -97,6 +97,9 @@ def _wrap_pieces(steps: Steps) -> None:
     put = obstore.put
 
     def counted(store: Any, path: str, pieces: Any, **named: Any) -> Any:
+        if isinstance(pieces, bytes):
+            return put(store, path, pieces, **named)
+
         def each() -> Iterator[bytes]:
             for number, piece in enumerate(pieces):
                 steps(f"piece {number}")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import random
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.fault.retention.breaks import BREAKS
 from tests.fault.retention.forker import Forker
 from tests.fault.retention.kinds import Kind, PostgresqlAndFolder, PostgresqlAndS3, SqliteAndFolder
 from tests.fault.retention.matrix import Matrix, Row
@@ -26,6 +28,16 @@ SEED = int(os.environ.get("FACEGATE_RETENTION_SEED", "1"))
 # Of each act on each kind of store.
 KILLS = 3
 KINDS = ("SQLite, folder", "PostgreSQL, folder", *(["PostgreSQL, S3"] if FULL else []))
+
+
+# What each break is told by: a scene, and the step at which it is killed.
+TOLD = {
+    "kept before it is written": ("put, a new person's", "piece 1"),
+    "the key after the blob": ("delete, one of many", "after unlink"),
+    "no transactions": ("hold a request", "before INSERT INTO held"),
+    "acknowledged without commit": ("hold an asset", "acknowledged"),
+    "nobody is forgotten": ("delete, the last", "acknowledged"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +63,16 @@ def bucket_server() -> Iterator[S3Server]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[Path]:
+    """In memory: what a killed process has written is there all the same, and nobody waits for a disk."""
+    with tempfile.TemporaryDirectory(prefix="facegate-kills-", dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(scope="module", params=KINDS)
-def kind(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kind]:
-    scratch: Path = tmp_path_factory.mktemp("kills")
+def kind(request: pytest.FixtureRequest) -> Iterator[Kind]:
+    scratch: Path = request.getfixturevalue("scratch")
     if request.param == SqliteAndFolder.name:
         yield SqliteAndFolder(scratch)
         return
@@ -85,4 +104,20 @@ def test_a_kill_at_any_step_leaves_a_store_that_is_right_and_that_a_sweep_comple
     offset = random.Random(f"{SEED} {name} {kind.name}").randrange(every)
     row = matrix.row(kind, scene, range(offset, len(steps), every), len(steps))
     table.append(row)
-    assert not row.problems, "\n".join([f"seed {SEED}, {row}", *row.problems, *map("{0[0]} {0[1]}".format, enumerate(steps))])
+    numbered = [f"{number} {step}" for number, step in enumerate(steps)]
+    assert not row.problems, "\n".join([f"seed {SEED}, {row}", *row.problems, "The steps are:", *numbered])
+
+
+@pytest.mark.parametrize("broken", TOLD)
+def test_the_matrix_tells_a_product_that_is_broken(broken: str, scratch: Path, matrix: Matrix) -> None:
+    kind, (name, step) = SqliteAndFolder(scratch / broken.replace(" ", "-")), TOLD[broken]
+    scene = SCENES[name]
+    assert not matrix.row(kind, scene, [matrix.steps(kind, scene).index(step)], 1).problems
+    steps = matrix.steps(kind, scene, broken)
+    row = matrix.row(kind, scene, [steps.index(step)], len(steps), broken)
+    print(f"\n{broken}: {row.problems}")
+    assert row.problems
+
+
+def test_every_break_is_tried() -> None:
+    assert TOLD.keys() == BREAKS.keys()

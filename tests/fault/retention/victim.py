@@ -1,13 +1,15 @@
-"""The process that is killed: it opens a prepared store, does one act, and acknowledges it once the act has returned."""
+"""The process that is killed: it opens a prepared store, does one act, and acknowledges it once that has returned."""
 
 from __future__ import annotations
 
 import json
 import os
 import traceback
+from dataclasses import asdict
 from typing import Any
 
 from facegate.retention import blobs, deleting, rotating
+from tests.fault.retention import many
 from tests.fault.retention.breaks import BREAKS
 from tests.fault.retention.place import Opened, Place
 from tests.fault.retention.scenes import SCENES, T0
@@ -46,8 +48,9 @@ def act(place: Place, scene: str, tell: int, die_at: int | None, broken: str | N
     with Opened(place, chosen.at, chosen.keys) as store:
         steps.arm()
         answer = chosen.act(store, facts)
-        steps.disarm()
         _say(tell, {"acknowledged": answer})
+        steps("acknowledged")
+    steps.disarm()
     _say(tell, {"steps": steps.names})
 
 
@@ -69,9 +72,13 @@ def run(order: dict[str, Any], tell: int) -> None:
     """Do what was ordered; an exception is told."""
     place = Place(**order["place"])
     try:
-        if order["do"] == "prepare":
-            prepare(place, order["scene"], tell)
-        else:
-            act(place, order["scene"], tell, order["die_at"], order["broken"])
+        match order["do"]:
+            case "prepare":
+                prepare(place, order["scene"], tell)
+            case "act":
+                act(place, order["scene"], tell, order["die_at"], order["broken"])
+            case "many":
+                place.furnish()
+                _say(tell, {"did": [asdict(each) for each in many.run(place, many.Plan(**order["plan"]))]})
     except BaseException:
         _say(tell, {"error": traceback.format_exc()})
