@@ -20,39 +20,52 @@ _NUMBERS: Final = {
     "postgresql": "SELECT {columns} FROM generate_series(1, CAST(:rows AS bigint)) AS series(n)",
 }
 _ID: Final = {
-    "sqlite": "printf('%012x%020x', {at} + n, n)",
-    "postgresql": "lpad(to_hex(CAST({at} AS bigint) + n), 12, '0') || lpad(to_hex(n), 20, '0')",
+    "sqlite": "printf('%012x%020x', {at} + {n}, {n})",
+    "postgresql": "lpad(to_hex(CAST({at} AS bigint) + {n}), 12, '0') || lpad(to_hex({n}), 20, '0')",
 }
 _KEY: Final = {"sqlite": "randomblob(60)", "postgresql": "decode(repeat(md5(n::text), 4), 'hex')"}
 _AS_TEXT: Final = {"sqlite": "CAST({} AS TEXT)", "postgresql": "CAST({} AS text)"}
 
 
-def fill(store: RetentionStore, rows: int, now: int) -> None:
+def fill(store: RetentionStore, rows: int, now: int, *, holds: int = 0) -> None:
     """Add assets that are not due for long, their keys, their people, and wishes and holds of long ago; no blobs.
+
+    Their keys are wrapped by nobody, so the store cannot be opened again.
 
     Args:
         store: open, and of new tables.
         rows: assets, ten of each person.
         now: the store's time, milliseconds since 1970.
+        holds: that are in force, of ten assets each.
     """
     database = store._parts.database
     with database.writing() as connection:
         dialect = connection.dialect.name
+        number = _AS_TEXT[dialect].format("n")
         person = f"'person' || {_AS_TEXT[dialect].format(f'(n - 1) / {PEOPLES_ASSETS}')}"
-        identity = _ID[dialect].format(at=now - 10 * DAY)
+        identity = _ID[dialect].format(at=now - 10 * DAY, n="n")
         names = f"'person' || {_AS_TEXT[dialect].format('n - 1')}, {now}"
         _insert(connection, "people (person, created)", names, rows // PEOPLES_ASSETS)
+        wrapped = f"'person' || {_AS_TEXT[dialect].format('n - 1')}, '{store._parts.keys.current}', {_KEY[dialect]}"
+        _insert(connection, "person_keys (person, master, wrapped)", wrapped, rows // PEOPLES_ASSETS)
         assets = (
-            f"{identity}, 'kept', 'history', 'upload', 1000, {now - 10 * DAY}, {now + DAY} + n % {100 * DAY}, 0, "
-            f"{person}, 'request' || {_AS_TEXT[dialect].format('n')}, 'generation', 'image/png'"
+            f"{identity}, 'kept', 'history', 'upload', 1000, {now - 10 * DAY}, {now + DAY} + n % {100 * DAY}, "
+            f"CASE WHEN n <= {10 * holds} THEN 1 ELSE 0 END, {person}, 'request' || {number}, 'generation', 'image/png'"
         )
         columns = "id, state, class, kind, bytes, created, due, holds, person, request, purpose, media_type"
         _insert(connection, f"assets ({columns})", assets, rows)
         _insert(connection, "asset_keys (asset, wrapped)", f"{identity}, {_KEY[dialect]}", rows)
-        wishes = f"{_ID[dialect].format(at=1)}, 'access', NULL, {now}, {now}, {now}"
-        _insert(connection, "demands (id, act, person, received, due, done)", wishes, rows // 100)
-        holds = f"{_ID[dialect].format(at=2)}, 'request', '', 'case', 'legal', {now}, {now}"
-        _insert(connection, "holds (id, target, value, why, placed_by, placed, released)", holds, rows // 1000)
+        wishes = f"{_ID[dialect].format(at=1, n='n')}, 'access', NULL, {now}, {now}, {now}"
+        _insert(connection, "demands (id, act, person, received, due, done)", wishes, rows // 10)
+        released = f"{_ID[dialect].format(at=2, n='n')}, 'request', '', 'case', 'legal', {now}, {now}"
+        _insert(connection, "holds (id, target, value, why, placed_by, placed, released)", released, rows // 10)
+        if holds:
+            in_force = (
+                f"{_ID[dialect].format(at=3, n='n')}, 'request', 'case' || {number}, 'case', 'legal', {now}, NULL"
+            )
+            _insert(connection, "holds (id, target, value, why, placed_by, placed, released)", in_force, holds)
+            of = _ID[dialect].format(at=3, n="((n - 1) / 10 + 1)")
+            _insert(connection, "held (hold, asset)", f"{of}, {identity}", 10 * holds)
     analyze(store)
 
 
