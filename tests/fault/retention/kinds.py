@@ -12,8 +12,8 @@ from tests.fault.retention.place import Place
 from tests.servers.postgres import PostgresServer
 from tests.servers.s3 import S3Server
 
-# All databases of a server have different names, whoever makes them.
-_databases = itertools.count()
+# No two have the same name, whoever makes them.
+_places = itertools.count()
 
 
 class Kind(Protocol):
@@ -50,10 +50,9 @@ class SqliteAndFolder:
     def __init__(self, scratch: Path) -> None:
         scratch.mkdir(exist_ok=True)
         self._scratch = scratch
-        self._serial = itertools.count()
 
     def fresh(self) -> Place:
-        return self._at(self._scratch / f"place{next(self._serial)}")
+        return self._at(self._scratch / f"place{next(_places)}")
 
     def copy(self, place: Place) -> Place:
         other = self.fresh()
@@ -117,7 +116,7 @@ class PostgresqlAndFolder:
         shutil.rmtree(place.folder)
 
     def _next(self) -> tuple[str, Path]:
-        name = f"kill{next(_databases)}"
+        name = f"kill{next(_places)}"
         return name, self._scratch / name
 
     def _run(self, statement: str) -> None:

@@ -30,6 +30,17 @@ KILLS = 3
 KINDS = ("SQLite, folder", "PostgreSQL, folder", *(["PostgreSQL, S3"] if FULL else []))
 
 
+# Kills that once left something for good: a person of whom nothing is kept, a put that a hold kept from being undone,
+# an act that was not on the ledger.
+LEFT = [
+    ("put, a new person's", "after COMMIT"),
+    ("put, under a hold", "before write"),
+    ("put, torn", "acknowledged"),
+    ("delete, the last", "before PRAGMA wal_checkpoint(TRUNCATE)"),
+    ("hold a person", "after COMMIT"),
+    ("release", "after COMMIT"),
+    ("check and repair", "before PRAGMA wal_checkpoint(TRUNCATE)"),
+]
 # What each break is told by: a scene, and the step at which it is killed.
 TOLD = {
     "kept before it is written": ("put, a new person's", "piece 1"),
@@ -106,6 +117,14 @@ def test_a_kill_at_any_step_leaves_a_store_that_is_right_and_that_a_sweep_comple
     table.append(row)
     numbered = [f"{number} {step}" for number, step in enumerate(steps)]
     assert not row.problems, "\n".join([f"seed {SEED}, {row}", *row.problems, "The steps are:", *numbered])
+
+
+@pytest.mark.parametrize(("name", "step"), LEFT)
+def test_what_a_kill_once_left_behind_is_there_no_more(name: str, step: str, scratch: Path, matrix: Matrix) -> None:
+    kind, scene = SqliteAndFolder(scratch / "once"), SCENES[name]
+    steps = matrix.steps(kind, scene)
+    row = matrix.row(kind, scene, [steps.index(step)], len(steps))
+    assert not row.problems, "\n".join(row.problems)
 
 
 @pytest.mark.parametrize("broken", TOLD)
