@@ -54,8 +54,8 @@ class Forker:
         return self._ask(order)
 
     def many(self, place: Any, plan: Any) -> list[Any]:
-        """Carry out a `many.Plan` on an empty store; what each process did."""
-        from tests.fault.retention.many import Did
+        """Carry out a `Plan` on an empty store; what each process did."""
+        from tests.fault.retention.plan import Did
 
         answer = self._ask({"do": "many", "place": asdict(place), "plan": asdict(plan)})
         return [Did(**each) for each in answer["did"]]

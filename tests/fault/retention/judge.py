@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from sqlalchemy import select
 
 from facegate import verify_ledger
 from facegate.errors import FacegateError, HeldError, NotKeptError
 from facegate.receipt.ledger import acts
 from facegate.retention import RetentionStore, rotating, schema
+from tests.fault.retention.agreement import consistent, ids_of, rows_of
 from tests.fault.retention.place import LEASE, Opened, Place
 from tests.fault.retention.scenes import Facts, Scene, content, put
 
@@ -89,7 +87,7 @@ class Case:
             if missing := set(scene.comes) - kept:
                 found.append(f"{sorted(missing)} are not there after a put that was acknowledged")
             gone = {self.facts[name] for name in scene.goes}
-            if left := gone & _ids(store, schema.asset_keys.c.asset):
+            if left := gone & ids_of(store, schema.asset_keys.c.asset):
                 found.append(f"keys of {len(left)} assets are there after a deletion that was acknowledged")
         if strangers := kept - names - set(scene.comes):
             found.append(f"{sorted(strangers)} are kept, though nobody was told so")
@@ -98,7 +96,7 @@ class Case:
     def _readable(self, store: RetentionStore) -> list[str]:
         """Whether what is kept can be read as it was put, and nothing else can be, nor has a key."""
         found = []
-        with_key = _ids(store, schema.asset_keys.c.asset)
+        with_key = ids_of(store, schema.asset_keys.c.asset)
         for row in rows_of(store).values():
             if row.state not in {schema.KEPT, schema.WRITING} and row.id in with_key:
                 found.append(f"an asset in state {row.state} has a key")
@@ -128,7 +126,7 @@ class Case:
         for each in placed:
             if each.assets != self.scene.holds:
                 found.append(f"a hold keeps {each.assets} of {self.scene.holds}")
-            for asset in _ids(store, schema.held.c.asset, schema.held.c.hold == each.hold):
+            for asset in ids_of(store, schema.held.c.asset, schema.held.c.hold == each.hold):
                 try:
                     store.delete(asset, who="judge", why="try")
                     found.append("what a hold keeps was deleted")
@@ -186,62 +184,3 @@ class Case:
         if self.facts["hold"] not in in_force and not words["released", "over"]:
             found.append("a hold was released, which is not on the ledger")
         return found
-
-
-def consistent(store: RetentionStore, place: Place) -> list[str]:
-    """Whether rows, keys, blobs, holds, people and wishes agree, when nothing is under way."""
-    rows, found = rows_of(store), []
-    states = Counter(row.state for row in rows.values())
-    if set(states) - {schema.KEPT, schema.DELETED}:
-        found.append(f"states are {dict(states)}")
-    kept = {row.id for row in rows.values() if row.state == schema.KEPT}
-    if (blobs := sorted(each.asset for each in store._parts.blobs.list())) != sorted(kept):
-        found.append(f"{len(blobs)} blobs for {len(kept)} assets")
-    if place.bucket is None:
-        files = [path.name for path in (Path(place.folder) / "blobs").rglob("*") if path.is_file()]
-        if sorted(files) != sorted(kept):
-            found.append(f"the folder has {len(files)} files for {len(kept)} assets")
-    if (keys := _ids(store, schema.asset_keys.c.asset)) != kept:
-        found.append(f"{len(keys)} keys for {len(kept)} assets")
-    links = Counter(_list(store, select(schema.held.c.asset)))
-    if set(links) - kept:
-        found.append("a hold is linked to what is not kept")
-    if any(row.holds != links[row.id] for row in rows.values()):
-        found.append("holds are counted that are not there, or the other way round")
-    if _ids(store, schema.held.c.hold) - {each.hold for each in store.holds()}:
-        found.append("a hold that is not in force is linked")
-    return found + _people(store, {row.person for row in rows.values() if row.state == schema.KEPT})
-
-
-def _people(store: RetentionStore, with_assets: set[str]) -> list[str]:
-    found = []
-    said = _ids(store, schema.settings.c.person) | _ids(store, schema.objections.c.person)
-    said |= _ids(store, schema.people.c.person, schema.people.c.restricted.is_not(None))
-    if strangers := _ids(store, schema.people.c.person) - with_assets - said:
-        found.append(f"{sorted(strangers)} are known, and nothing is kept of them")
-    if (keys := _ids(store, schema.person_keys.c.person)) != with_assets:
-        found.append(f"keys of {sorted(keys)} for the assets of {sorted(with_assets)}")
-    lawful = [name for name, each in store.rules.retention.items() if not each.person_decides]
-    of_whom = set(_list(store, select(schema.assets.c.person).where(schema.assets.c.kept_as.not_in(lawful))))
-    waiting = {each.person for each in store.rights.waiting() if each.wish == "delete"}
-    if waiting - of_whom:
-        found.append("a wish to delete is not answered, though nothing is left")
-    # Who wanted to be deleted is known for as long as anything is kept.
-    answered = _ids(store, schema.demands.c.person, schema.demands.c.done.is_not(None)) - {None}
-    if answered - with_assets:
-        found.append("whose an answered wish was is known")
-    return found
-
-
-def rows_of(store: RetentionStore) -> dict[str, Any]:
-    with store._parts.database.reading() as connection:
-        return {row.id: row for row in connection.execute(select(schema.assets))}
-
-
-def _list(store: RetentionStore, query: Any) -> list[Any]:
-    with store._parts.database.reading() as connection:
-        return list(connection.execute(query).scalars())
-
-
-def _ids(store: RetentionStore, column: Any, *where: Any) -> set[str]:
-    return set(_list(store, select(column).where(*where)))

@@ -18,11 +18,11 @@ import pytest
 
 from facegate.receipt.ledger import acts
 from facegate.retention import schema
+from tests.fault.retention.agreement import consistent, rows_of
 from tests.fault.retention.forker import Forker
-from tests.fault.retention.judge import consistent, rows_of
 from tests.fault.retention.kinds import PostgresqlAndFolder, SqliteAndFolder
-from tests.fault.retention.many import DAY, LEASE, Did, Plan
 from tests.fault.retention.place import Opened, Place
+from tests.fault.retention.plan import DAY, LEASE, Did, Plan
 from tests.fault.retention.scenes import content
 from tests.servers import postgres
 from tests.servers.postgres import PostgresServer

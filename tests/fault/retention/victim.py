@@ -12,6 +12,7 @@ from facegate.retention import blobs, deleting, rotating
 from tests.fault.retention import many
 from tests.fault.retention.breaks import BREAKS
 from tests.fault.retention.place import Opened, Place
+from tests.fault.retention.plan import Plan
 from tests.fault.retention.scenes import SCENES, T0
 from tests.fault.retention.steps import Steps, wrap_everything
 
@@ -79,6 +80,6 @@ def run(order: dict[str, Any], tell: int) -> None:
                 act(place, order["scene"], tell, order["die_at"], order["broken"])
             case "many":
                 place.furnish()
-                _say(tell, {"did": [asdict(each) for each in many.run(place, many.Plan(**order["plan"]))]})
+                _say(tell, {"did": [asdict(each) for each in many.run(place, Plan(**order["plan"]))]})
     except BaseException:
         _say(tell, {"error": traceback.format_exc()})
