@@ -27,7 +27,7 @@ test: $(VENV)/.facegate-test mediapipe
 test-full: $(VENV)/.facegate-test mediapipe
 	FACEGATE_SOAK=1000 FACEGATE_LOAD=1000 FACEGATE_FUZZ_CASES=20000 FACEGATE_ARENA_CYCLES=100000 FACEGATE_SCANNER=1000 $(PYTEST) --timeout=1800
 
-# The full profile: 300,000 inputs for each of five fuzzers, some tens of minutes. Another CASES or SEED makes another run.
+# The full profile: 300,000 inputs for each of seven fuzzers, some tens of minutes. Another CASES or SEED makes another run.
 CASES ?= 300000
 SEED ?= 20240
 fuzz: $(VENV)/.facegate-test
@@ -92,6 +92,7 @@ exercise: $(VENV)/.facegate-test
 # Takes every protection away once, sees which tests notice, and writes down which.
 mutations: $(VENV)/.facegate-test
 	$(BIN)/python -m tests.mutations.run --write docs/protections.md
+	$(BIN)/python -m tests.mutations.clauses --write docs/clauses.md
 
 lint: $(VENV)/.facegate-dev
 	$(BIN)/ruff check .
@@ -116,6 +117,7 @@ bench: $(VENV)/.facegate-bench
 	$(BIN)/python -m benchmarks.residue
 	$(BIN)/python -m benchmarks.ledger
 	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.retention --s3
 	$(BIN)/python -m benchmarks.run --profile $(PROFILE) --out bench-out
 
 # Ratios against the committed baseline, the short profile; 1 if something is slower past its margin. docs/benchmarks.md says

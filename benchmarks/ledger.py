@@ -48,6 +48,7 @@ def request(number: int, signer: Signer) -> tuple[Receipt, Receipt]:
             sequence=number,
             opened_at=now,
             policy_digest="cd" * 32,
+            rules_digest="ef" * 32,
             models=_MODELS,
             level="sealed",
             protections=_PROTECTIONS,

@@ -9,6 +9,7 @@ from typing import Any
 
 from facegate.receipt import Receipt, Signer, open_receipt
 from facegate.receipt.ledger import Ledger
+from tests.acts import act
 from tests.unit.test_receipt import closed, opened
 
 _serial = count(1)
@@ -65,5 +66,6 @@ def sample(first: Signer, second: Signer) -> tuple[bytes, str]:
         ledger.rotate(second)
         for each in receipts(second):
             ledger.append(each)
+        ledger.record(act())
         note = ledger.checkpoint()
     return bytes(sink.data), note

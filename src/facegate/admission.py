@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from facegate.memory.regions import AnyRegion
     from facegate.policy import MediaLimits, VideoLimits
     from facegate.request import Request
+    from facegate.sharing.originals import Originals
 
 MediaKind: TypeAlias = Literal["auto", "image", "video"]
 
@@ -33,10 +34,11 @@ class Admissions:
         video_limits: of videos.
     """
 
-    def __init__(self, request: Request, limits: MediaLimits, video_limits: VideoLimits) -> None:
+    def __init__(self, request: Request, limits: MediaLimits, video_limits: VideoLimits, originals: Originals) -> None:
         self._request = request
         self.limits = limits
         self.video_limits = video_limits
+        self._originals = originals
         self._ids = itertools.count()
 
     def new_id(self) -> int:
@@ -108,7 +110,12 @@ class Admissions:
                 side = int(self.limits.side)
                 size_wh = (whole(answer, "width", 1, side), whole(answer, "height", 1, side))
                 picture_format = word(answer, "format", _READABLE)
-        finally:
+                if self._originals.wanted:
+                    self._originals.keep(custody, upload_id, (region, used))
+        except BaseException:
+            custody.release(region, used)
+            raise
+        if not self._originals.wanted:
             custody.release(region, used)
         return ImageUpload(self._request, upload_id, size_wh, picture_format)
 
@@ -120,6 +127,8 @@ class Admissions:
                     # Not released before purge: the child reads it whenever it decodes.
                     custody.hold(*upload)
                 facts = videos.admit(custody, upload_id, upload, self.video_limits)
+                if self._originals.wanted:
+                    self._originals.keep(custody, upload_id, upload)
         except BaseException:
             if isinstance(upload, tuple):
                 custody.release(*upload)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facegate.media import ImageUpload, Output, PastedImage, Picture, RedactedImage, RedactedVideo, VideoUpload
     from facegate.receipt import Receipt
     from facegate.request import Request
+    from facegate.sharing.data import Json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -170,6 +171,27 @@ class AsyncRequest:
         """As `Request.finish`; `progress` is called in another thread."""
         finish: Callable[..., Output] = self._request.finish
         return await self._run(finish, pixels, **options)
+
+    @overload
+    async def share(
+        self,
+        partner: str,
+        payload: ImageUpload | VideoUpload | PastedImage | NDArray[np.uint8],
+        *,
+        category: Literal["upload", "output"],
+        **options: Any,
+    ) -> Output: ...
+
+    @overload
+    async def share(
+        self, partner: str, payload: Json, *, category: Literal["request-data"], **options: Any
+    ) -> bytes: ...
+
+    @quiet_async
+    async def share(self, partner: str, payload: Any, *, category: Any, **options: Any) -> Output | bytes:
+        """As `Request.share`."""
+        share: Callable[..., Output | bytes] = self._request.share
+        return await self._run(share, partner, payload, category=category, **options)
 
     def frames(self, video: VideoUpload, **options: Any) -> AsyncFrames:
         """As `Request.frames`, for ``async for``; nothing is done before the first frame is asked for."""

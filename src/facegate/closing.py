@@ -22,4 +22,5 @@ def closed_by(ending: Ending, purged: Purged, closed_at: datetime) -> Closed:
             residuals=residuals,
         ),
         closed_at=closed_at,
+        shared=purged.shared,
     )

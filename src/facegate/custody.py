@@ -25,10 +25,12 @@ from facegate.memory.adopted import Adoptions
 from facegate.memory.arena import Product
 from facegate.memory.wiped import Wiped
 from facegate.quiet import empty_frames, quiet
-from facegate.receipt import Outcome
+from facegate.receipt import Outcome, Shared
+from facegate.sharing.tally import Tally
 from facegate.sizes import page_ceil
 
 if TYPE_CHECKING:
+    from facegate.categories import Category
     from facegate.hosting import Server
     from facegate.memory.regions import AnyRegion, AnyWindow
 
@@ -78,12 +80,14 @@ class Purged:
         wiped: what every wipe did.
         seconds: how long it took, from the moment at which the request was over.
         declined: calls of the child that were declined.
+        shared: what had left for partners until then.
     """
 
     child_end: str
     wiped: Sequence[Wiped]
     seconds: float
     declined: int
+    shared: Sequence[Shared] = ()
 
 
 class Custody:
@@ -123,6 +127,7 @@ class Custody:
         self._analysis = 0
         self._wiped: list[Wiped] = []
         self._adoptions = Adoptions()
+        self._tally = Tally()
 
     def check_open(self) -> None:
         """Raise unless the request is open.
@@ -269,6 +274,16 @@ class Custody:
                 raise AdoptionError(error.reason, request_id=self.request_id) from None
         return value
 
+    def note_shared(self, partner: str, category: Category, size: int) -> None:
+        """Count what is about to be handed out; nothing may be once the receipt no longer takes it.
+
+        Raises:
+            RequestClosedError: the request is over.
+        """
+        with self._state:
+            self.check_open()
+            self._tally.add(partner, category, size)
+
     def _window(self, region: AnyRegion, offset: int, length: int) -> AnyWindow:
         window = region.window(offset, length)
         self._windows[window] = region
@@ -311,7 +326,8 @@ class Custody:
                     # Whoever presses Ctrl-C again wants to be out, not to leave a face behind: that comes afterwards.
                     interrupted = error
             declined = sum(self._child.declined.values())
-            self._ended(self.ending, Purged(self._child_end, self._wiped, time.monotonic() - begun, declined))
+            seconds, shared = time.monotonic() - begun, self._tally.counted()
+            self._ended(self.ending, Purged(self._child_end, self._wiped, seconds, declined, shared))
         finally:
             self._gone.set()
         if interrupted is not None:

@@ -182,6 +182,10 @@ class ConsentWithdrawnError(ConsentError):
     """The person has withdrawn, and has not consented again since."""
 
 
+class SharingError(PolicyError):
+    """The policy does not let this leave, or not to that partner or place, or it is nothing that may be shared."""
+
+
 class BusyError(PolicyError):
     """As many requests are open, and wait, as the policy allows, or one waited for as long as it may: try again later.
 

@@ -166,7 +166,8 @@ class Gate:
             self._used.add(request_id)
         policy = self.policy
         begin, turn = partial(self._begin, life, person, consent), Turn(self._turns, request_id)
-        return Request(request_id, allowed, policy.limits, policy.video, begin, turn, policy.recognizer)
+        partners = policy.rules.sharing
+        return Request(request_id, allowed, policy.limits, policy.video, begin, turn, policy.recognizer, partners)
 
     @quiet
     def withdraw(self, person: str) -> int:

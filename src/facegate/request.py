@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -18,6 +18,7 @@ from facegate import geometry, shown, stills, videos
 from facegate.admission import Admissions, MediaKind
 from facegate.aio import AsyncRequest
 from facegate.arguments import Reference, Subject, checked_subject, whole
+from facegate.categories import Category
 from facegate.custody import Custody, Ending
 from facegate.errors import AnalysisError, OutputError, PurgeError, PurposeError, RequestClosedError
 from facegate.faces import NAME_ONE, Face, FaceSet
@@ -40,6 +41,10 @@ from facegate.quiet import quiet
 from facegate.receipt import Outcome, Receipt
 from facegate.recognizer import Recognizer
 from facegate.rules.model import Purpose
+from facegate.rules.sharing import Partner
+from facegate.sharing.data import Json
+from facegate.sharing.originals import Originals
+from facegate.sharing.share import Exit, Wish
 from facegate.targets import To, target_for
 from facegate.turn import Turn
 from facegate.wishes import Container, Covering, Profile, Shape, Style, covering, picture_output
@@ -75,6 +80,7 @@ class Request:
         begin: Callable[[Request], Custody],
         turn: Turn,
         recognizer: Recognizer | None = None,
+        partners: Mapping[str, Partner] | None = None,
     ) -> None:
         self.request_id = request_id
         self.purpose = purpose.name
@@ -86,10 +92,22 @@ class Request:
         self.purge_error: PurgeError | None = None
         self.turn = turn
         self.recognizer = recognizer
-        self._admissions = Admissions(self, limits, video_limits)
+        self._plans = itertools.count()
+        partners = {} if partners is None else partners
+        originals = Originals(wanted=any(each.wants_original(purpose.name) for each in partners.values()))
+        self._admissions = Admissions(self, limits, video_limits, originals)
+        self._exit = Exit(
+            request_id=request_id,
+            purpose=purpose.name,
+            partners=partners,
+            originals=originals,
+            video_limits=video_limits,
+            plans=self._plans,
+            check_mine=self._check_mine,
+            kept=self._kept,
+        )
         self._begin = begin
         self._custody: Custody | None = None
-        self._plans = itertools.count()
 
     def __enter__(self) -> Self:
         self.open()
@@ -485,6 +503,73 @@ class Request:
             target.discard()
             raise
         return Output(target.keep(), settings["container"], size=made.size, path=target.path, frames=made.frames)
+
+    @overload
+    def share(
+        self,
+        partner: str,
+        payload: ImageUpload | VideoUpload | PastedImage | NDArray[np.uint8],
+        *,
+        category: Literal["upload", "output"],
+        region: str | None = None,
+        keep: Face | None = None,
+        format: str | None = None,
+        quality: int | None = None,
+        profile: Profile | None = None,
+    ) -> Output: ...
+
+    @overload
+    def share(
+        self, partner: str, payload: Json, *, category: Literal["request-data"], region: str | None = None
+    ) -> bytes: ...
+
+    @quiet
+    def share(
+        self,
+        partner: str,
+        payload: object,
+        *,
+        category: Category,
+        region: str | None = None,
+        keep: Face | None = None,
+        format: str | None = None,
+        quality: int | None = None,
+        profile: Profile | None = None,
+    ) -> Output | bytes:
+        """What may leave for a partner or provider, as the policy's rules let it; counted on the receipt.
+
+        Nothing is sent: what this returns is the caller's to send, and outlives the request. It is looked at, covered
+        and encoded as the policy says of the partner, and counted, before anybody has it. Nothing is purged.
+
+        Args:
+            partner: one that the policy names, ``[sharing.<partner>]``.
+            payload: of ``"upload"`` a picture or video that this request admitted; of ``"output"`` what `paste` made,
+                or generated pixels, (H, W), (H, W, 3) or (H, W, 4) uint8, read and not kept; of ``"request-data"``
+                JSON: str, int, float, bool, None, and lists, tuples and dicts of these, with few numbers.
+            category: which of these.
+            region: where it goes, ISO 3166; may be left out where the partner is in one region only.
+            keep: the subject, to stay uncovered for a partner whose bystanders are redacted; None covers everyone.
+                Of the latest analysis of the payload, a pasted picture's own.
+            format: of pictures and videos, as of `finish`.
+            quality: as of `finish`.
+            profile: of a video, as of `redact`.
+
+        Returns:
+            An `Output`, covered and without metadata, or as it was admitted where the policy says so; of request data
+            the JSON, UTF-8.
+
+        Raises:
+            SharingError: the policy does not let it leave, or it is nothing that its category has.
+            SealedError: it holds, at any depth, a sealed handle, what shows memory of an open request, or of what was
+                adopted.
+            AnalysisError: a handle is not of this request, or `keep` not of the latest analysis of it.
+            OutputError: it cannot be encoded so.
+            UploadError: a video is damaged further on than its header told.
+
+        Does not protect against: what the caller sends without asking; copies of geometry inside a text or a picture.
+        """
+        wish = Wish(keep=keep, format=format, quality=quality, profile=profile)
+        return self._exit.share(self._open_custody(), partner, payload, category, region, wish)
 
     def adopt(self, value: T) -> T:
         """Hand over what was made from geometry: it is zeroed and read back when the request is purged.

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 import facegate
 from fixtures import networks
 from fixtures.collection import two_people
+from tests.acts import acts
 from tests.clips import clip
 from tests.conftest import encode
 from tests.docs.blocks import Block
@@ -39,6 +40,8 @@ def furnish(folder: Path) -> None:
     with facegate.Ledger(folder / "ledger.jsonl", signer) as ledger:
         for each in receipts(signer):
             ledger.append(each)
+        deletion, _ = ledger.record(acts(2))
+    (folder / "deletion.json").write_text(deletion.text, encoding="utf-8")
 
 
 def run(block: Block, folder: Path) -> None:

@@ -31,6 +31,8 @@ SHORT: dict[str, tuple[int, set[str]]] = {
     "messages": (20_000, {"message", "ProtocolError"}),
     "answers": (300, {"finished", "ProtocolError", "ChildCrashedError"}),
     "receipts": (2_000, {"refused", "verified"}),
+    "acts": (2_000, {"refused", "verified"}),
+    "ledgers": (1_000, {"refused", "verified"}),
 }
 
 
@@ -157,6 +159,12 @@ def test_noise_behind_every_magic_is_refused() -> None:
             data = upload.data[:keep] + rng.randbytes(500)
             with pytest.raises(Refusal):
                 decode(data, LIMITS)
+
+
+@pytest.mark.parametrize("target", ["receipts", "acts", "ledgers"])
+def test_the_seeds_of_what_is_signed_are_the_same_each_time(target: str) -> None:
+    """Or a finding could not be made again by its name."""
+    assert TARGETS[target]().seeds() == TARGETS[target]().seeds()
 
 
 def test_every_target_has_a_short_profile() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from facegate.errors import InvalidLedgerError, InvalidReceiptError
 from facegate.receipt import Signer
 from facegate.receipt.ledger import Ledger, verify_ledger
+from facegate.receipt.ledger import acts as read_acts
 from facegate.receipt.ledger.entry import parse
+from tests.acts import act, acts
 from tests.ledgers import MemorySink, receipts, sample
 
 FIRST, SECOND = Signer.generate(), Signer.generate()
@@ -36,7 +39,8 @@ def test_the_sample_verifies_and_has_an_entry_of_every_kind() -> None:
     assert (found.unchecked, found.pinned, found.known) == (0, True, True)
     assert found.key_id == SECOND.key_id
     kinds = {entry.kind for line in LINES if (entry := parse(line[:-1])) is not None}
-    assert kinds == {"begun", "receipt", "checkpoint", "rotation", "recovered"}
+    assert kinds == {"begun", "receipt", "act", "checkpoint", "rotation", "recovered"}
+    assert found.acts == {"deleted": 1}
 
 
 def _without_checkpoints() -> bytes:
@@ -44,6 +48,7 @@ def _without_checkpoints() -> bytes:
     ledger = Ledger(sink, FIRST)
     for each in receipts(FIRST):
         ledger.append(each)
+    ledger.record(act())
     return bytes(sink.data)
 
 
@@ -60,6 +65,22 @@ def test_every_changed_byte_is_noticed(log: bytes, bit: int) -> None:
         changed[position] ^= bit
         if not refused(bytes(changed)):
             passed.append(position)
+    assert passed == []
+
+
+@pytest.mark.parametrize("step", [1, 7], ids=["every", "of-all-kinds"])
+def test_whoever_reads_the_acts_alone_notices_a_changed_byte(step: int) -> None:
+    """In receipts, too, which `read_acts` does not open: their digests are in the chain."""
+    log = _of_acts() if step == 1 else LOG
+    passed = []
+    for position in range(0, len(log), step):
+        changed = bytearray(log)
+        changed[position] ^= 0x01
+        try:
+            list(read_acts(bytes(changed)))
+        except InvalidLedgerError:
+            continue
+        passed.append(position)
     assert passed == []
 
 
@@ -158,8 +179,17 @@ def _plain() -> bytes:
     return bytes(sink.data)
 
 
-def test_a_cut_at_any_byte_is_recovered_from_and_recorded() -> None:
-    log = _plain()
+def _of_acts() -> bytes:
+    """The same with two acts, which came in one write: a cut leaves the first whole."""
+    sink = MemorySink()
+    with Ledger(sink, FIRST) as ledger:
+        ledger.record(acts(2))
+    return bytes(sink.data)
+
+
+@pytest.mark.parametrize("written", [_plain, _of_acts], ids=["receipts", "acts"])
+def test_a_cut_at_any_byte_is_recovered_from_and_recorded(written: Callable[[], bytes]) -> None:
+    log = written()
     for cut in range(len(log) + 1):
         _recovered(log, cut)
 

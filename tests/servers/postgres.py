@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from tests.servers.keeper import Keeper
 
@@ -164,11 +165,16 @@ class PostgresServer:
         return self._url("postgres")
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """The URL of an empty database, which goes with its connections at the end."""
+    def fresh_database(self, template: str | None = None) -> Iterator[str]:
+        """The URL of a database, which goes with its connections at the end.
+
+        Args:
+            template: URL of another that nobody is connected to, to begin with a copy of it; an empty one by default.
+        """
         name = f"test{next(self._serial)}"
-        # From template0, the untouched one, by which nobody is kept waiting.
-        self.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        # template0 is the untouched one, by which nobody is kept waiting.
+        source = "template0" if template is None else urlsplit(template).path[1:]
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
         try:
             yield self._url(name)
         finally:

@@ -22,7 +22,7 @@ import os
 import pwd
 import signal
 import socket
-import sysconfig
+import sys
 import tempfile
 import time
 import urllib.request
@@ -103,9 +103,11 @@ class S3Server:
 
     def start(self) -> None:
         """Start it, as `stop` left it, on the same port; return when it answers."""
-        scripts = Path(sysconfig.get_path("scripts"))
         for server in SERVERS:
-            argv = [str(scripts / f"swift-{server}-server"), str(self.folder / "etc" / f"{server}.conf"), "--verbose"]
+            # Not the script that was installed: an environment that borrows another's packages has none.
+            module = "obj" if server == "object" else server
+            run = f"import sys; sys.argv[0] = 'swift-{server}-server'; from swift.{module}.server import main; main()"
+            argv = [sys.executable, "-c", run, str(self.folder / "etc" / f"{server}.conf"), "--verbose"]
             self._pids[server] = self._keeper.ask("start", argv, str(self.log), None, dict(os.environ), signal.SIGTERM)
         end = time.monotonic() + _PATIENCE
         while not self._answers():

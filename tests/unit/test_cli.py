@@ -18,7 +18,7 @@ import facegate
 from facegate import demo
 from facegate.cli import main
 from facegate.errors import OutputError, PurgeError
-from facegate.receipt import PurgeReport, open_receipt
+from facegate.receipt import PurgeReport, Shared, open_receipt
 from facegate.receipt.form import to_json
 from facegate.writing import write_all
 from fixtures.collection import two_people
@@ -251,6 +251,19 @@ def test_a_receipt_cannot_write_the_verdict_on_itself(tmp_path: Path) -> None:
     refused = run("verify", path, "--allow-open")
     assert refused.exit_code == 1
     assert "\x1b" not in refused.output
+
+
+def test_what_left_is_shown_beside_how_it_ended(tmp_path: Path) -> None:
+    signer = facegate.Signer.generate()
+    left = [Shared(partner="provider", category="upload", count=2, bytes=300)]
+    path = tmp_path / "receipt.json"
+    for shared, words in ((left, "2 upload to provider, 300 bytes"), ([], "shared nothing")):
+        path.write_text(open_receipt(opened(), signer).close(closed(shared=shared), signer).to_json())
+        output = " ".join(run("verify", path).output.replace("\u2502", " ").split())
+        assert words in output, output
+        assert json.loads(run("verify", path, "--json").output)["statements"][1]["predicate"]["shared"] == [
+            {"partner": "provider", "category": "upload", "count": 2, "bytes": 300} for _ in shared
+        ]
 
 
 def test_a_failed_purge_is_shown_with_its_residuals(tmp_path: Path) -> None:

@@ -20,11 +20,14 @@ from securesystemslib.signer import SSlibKey
 
 from facegate.errors import InvalidReceiptError, ReceiptError
 from facegate.protections import Protection
-from facegate.receipt import Closed, Opened, PurgeReport, Receipt, Signer, open_receipt, verify
+from facegate.receipt import Closed, Opened, PurgeReport, Receipt, Shared, Signer, open_receipt, verify
 from facegate.receipt.envelope import pre_authentication_encoding
 from facegate.receipt.form import to_json
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 891000, UTC)
+
+
+ENTRY = {"partner": "provider", "category": "upload", "count": 2, "bytes": 300}
 
 
 def opened(**changes: Any) -> Opened:
@@ -174,6 +177,18 @@ def _edit(statement: dict[str, Any], path: str, value: Any) -> None:
         ("predicate.purge.bytesWiped", -1, "bytesWiped"),
         ("predicate.purge.residuals", [1], "residuals"),
         ("predicate.error", 5, "error"),
+        ("predicate.shared", None, "predicate.shared"),
+        ("predicate.shared", [{}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"region": "DE"}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"partner": "Ad Network"}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"category": "geometry"}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"category": ["upload"]}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"count": 0}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"count": True}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"bytes": 0}], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"bytes": 1.5}], "predicate.shared"),
+        ("predicate.shared", [ENTRY, ENTRY], "predicate.shared"),
+        ("predicate.shared", [ENTRY | {"partner": "z"}, ENTRY], "predicate.shared"),
         ("predicate.extra", 1, "fields"),
         ("predicate.phase", "OPEN", "phase"),
         ("_type", "https://in-toto.io/Statement/v0.1", "_type"),
@@ -190,6 +205,15 @@ def test_a_signed_lie_that_does_not_fit_is_refused(
     lie = to_json([receipt.envelopes[0], signer.sign(statement)], signer.public_key_pem())
     with pytest.raises(InvalidReceiptError, match=words):
         verify(lie)
+
+
+def test_what_left_is_counted_by_partner_and_category(signer: Signer, receipt: Receipt) -> None:
+    assert verify(receipt).shared == ()
+    assert verify(open_receipt(opened(), signer), allow_open=True).shared is None
+    left = tuple(Shared(**ENTRY | {"category": category}) for category in ("request-data", "upload"))  # type: ignore[arg-type]
+    said = open_receipt(opened(), signer).close(closed(shared=left), signer)
+    assert verify(said).shared == left
+    assert said.statement()["predicate"]["shared"] == [ENTRY | {"category": "request-data"}, ENTRY]
 
 
 def test_what_was_not_read_back_is_a_failed_purge_and_verifies_as_one(signer: Signer) -> None:

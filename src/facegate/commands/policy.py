@@ -15,6 +15,8 @@ from facegate.commands.common import json_option
 from facegate.errors import PolicyFileError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from facegate.rules import Rules
 
 _SOURCE = "A TOML file, or default, explicit-consent or guardian, which facegate ships."
@@ -51,6 +53,8 @@ def show(source: str, as_json: bool) -> None:
     else:
         console.print("Nothing is kept.", highlight=False)
     console.print(f"People are answered within {duration.show(rules.answer_within)}.", highlight=False)
+    for line in _sharing(rules):
+        console.print(Text(line), highlight=False, soft_wrap=True)
     console.print(f"sha256 {rules.digest()}", highlight=False, soft_wrap=True)
 
 
@@ -114,3 +118,14 @@ def _ages(rules: Rules) -> str:
     unknown = "are accepted" if ages.unknown == "accept" else "are refused"
     guardian = "" if ages.guardian_below is None else f" Below {ages.guardian_below} a guardian must have consented."
     return f"Ages: from {ages.minimum}{local}; those that are not said {unknown}.{guardian}"
+
+
+def _sharing(rules: Rules) -> Iterator[str]:
+    """A line for each partner."""
+    if not rules.sharing:
+        yield "Shared with nobody."
+    for each in rules.sharing.values():
+        what, why, where = (", ".join(some) for some in (each.categories, each.purposes, each.regions))
+        safe = f"; {each.safeguard}" if each.safeguard else ""
+        form = f"bystanders {each.bystanders}, metadata {each.metadata}"
+        yield f"Shared with {each.name}, in {where}{safe}: {what}, for {why}; {form}. {each.says}"

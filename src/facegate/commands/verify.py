@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from facegate.commands.common import INPUT, json_option
+from facegate.commands.verify_act import is_act, verify_act
 from facegate.commands.verify_audit import BEGINS, verify_audit
 from facegate.errors import InvalidReceiptError
 
@@ -39,13 +40,13 @@ def _range(_: click.Context, __: click.Parameter, value: str | None) -> range | 
     "--checkpoint", type=INPUT, help="A signed note of the ledger, known from elsewhere, that it must contain."
 )
 @click.option(
-    "--entries", callback=_range, metavar="A:B", help="Check the ledger's receipts in entries A up to B alone."
+    "--entries", callback=_range, metavar="A:B", help="Check the ledger's receipts and acts in entries A up to B alone."
 )
 @json_option
 def verify(
     source: Path, key: Path | None, allow_open: bool, checkpoint: Path | None, entries: range | None, as_json: bool
 ) -> None:
-    """Check a receipt, a ledger of receipts, or an audit: form, signatures, phases, and that nothing is missing."""
+    """Check a receipt, a ledger of them, or an audit: form, signatures, phases, and that nothing is missing."""
     from facegate.receipt import MAX_BYTES
 
     trusted = None if key is None else _read(key, MAX_BYTES)
@@ -58,6 +59,8 @@ def verify(
             raise click.UsageError("--checkpoint and --entries are for a ledger, which this is not.")
         elif content.startswith(BEGINS):
             verify_audit(source, trusted, as_json)
+        elif is_act(content):
+            verify_act(content, trusted, as_json)
         else:
             _verify_receipt(content, trusted, allow_open, as_json)
     except InvalidReceiptError as error:
@@ -112,6 +115,7 @@ def _ledger_json(verified: Any) -> dict[str, Any]:
         "keyId": verified.key_id,
         "entries": verified.entries,
         "receipts": verified.checked,
+        "acts": verified.acts,
         "unclosed": [
             {"requestId": each.request_id, "entry": each.entry, "gate": each.gate, "sequence": each.sequence}
             for each in verified.unclosed
@@ -124,7 +128,7 @@ def _ledger_json(verified: Any) -> dict[str, Any]:
 
 
 def _show_ledger(verified: Any) -> None:
-    table = Table("field", title="Verified by these checks: chain, root, keys, every receipt read")
+    table = Table("field", title="Verified by these checks: chain, root, keys, every receipt and act read")
     table.add_column("value", overflow="fold")
     unclosed = ", ".join(f"{each.request_id} (entry {each.entry})" for each in verified.unclosed)
     torn = ", ".join(f"{each.bytes} bytes before entry {each.entry}" for each in verified.torn)
@@ -132,6 +136,7 @@ def _show_ledger(verified: Any) -> None:
         ("log", verified.log),
         ("entries", str(verified.entries)),
         ("receipts checked", str(verified.checked)),
+        ("acts checked", ", ".join(f"{count} {word}" for word, count in verified.acts.items()) or "none"),
         ("never closed", unclosed or "none"),
         ("torn and recovered", torn or "none"),
         ("after the last checkpoint", f"{verified.unchecked} entries"),
@@ -171,6 +176,8 @@ def _show(verified: Any) -> None:
         purge = verified.purge
         counts = f"{purge.bytes_wiped} bytes wiped, {purge.bytes_reread} read back, {purge.bytes_nonzero} not zero"
         rows.append(("purge", f"{counts}: {', '.join(purge.residuals)}" if purge.residuals else counts))
+        left = [f"{each.count} {each.category} to {each.partner}, {each.bytes} bytes" for each in verified.shared]
+        rows.append(("shared", "; ".join(left) or "nothing"))
     for field, value in rows:
         # As Text: whoever wrote the receipt must not be able to write markup, and with it our verdict.
         table.add_row(Text(field), Text(value))

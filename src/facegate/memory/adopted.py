@@ -85,6 +85,12 @@ class Adoptions:
         return wiped
 
 
+def is_taken(span: tuple[str, int, int]) -> bool:
+    """Whether an open request of this process has taken any memory of that span; see `Adopted.span`."""
+    with _guard:
+        return any(_overlap(each.adopted.span, span) for each in _taken)
+
+
 def _known(value: Any) -> tuple[str, Adopted]:
     if isinstance(value, Sealed):
         raise AdoptionError("It is facegate's own and purged anyway: adopt is for copies that the worker made.")

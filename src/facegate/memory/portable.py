@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from facegate.errors import ProtectionError, PurgeError
+from facegate.memory import spans
 from facegate.memory.wiped import Wiped
 from facegate.sizes import page_ceil
 
@@ -25,7 +26,7 @@ class PortableWindow:
     """
 
     def __init__(self, content: memoryview) -> None:
-        self._pages: mmap.mmap | None = mmap.mmap(-1, content.nbytes)
+        self._pages: mmap.mmap | None = _pages(content.nbytes)
         self._pages[:] = content
 
     def array(self, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[np.generic]:
@@ -62,7 +63,7 @@ class PortableRegion:
     def __init__(self, name: str, size: int, *, locked: bool = False) -> None:  # noqa: ARG002
         self.name = name
         self.size = page_ceil(size)
-        self._pages: mmap.mmap | None = mmap.mmap(-1, self.size)
+        self._pages: mmap.mmap | None = _pages(self.size)
         self._windows: weakref.WeakSet[PortableWindow] = weakref.WeakSet()
 
     def __enter__(self) -> Self:
@@ -123,3 +124,11 @@ class PortableRegion:
         for window in list(self._windows):
             window.revoke()
         self._pages = None
+
+
+def _pages(size: int) -> mmap.mmap:
+    """New pages, which count as a request's until the last view of them has died."""
+    pages = mmap.mmap(-1, size)
+    address = int(np.frombuffer(pages, np.uint8).__array_interface__["data"][0])
+    weakref.finalize(pages, spans.forget, spans.note(address, size)).atexit = False
+    return pages

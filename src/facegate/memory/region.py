@@ -12,7 +12,7 @@ import numpy as np
 
 from facegate import kernel
 from facegate.errors import PurgeError
-from facegate.memory import locks
+from facegate.memory import locks, spans
 from facegate.memory.advice import keep_apart
 from facegate.memory.window import Window
 from facegate.memory.wiped import Wiped
@@ -52,9 +52,11 @@ class Region:
         self._media_locked = 0
         self._fd = -1
         self._address = 0
+        self._spans: list[int] = []
         try:
             self._fd = self._make()
             self._map()
+            self._spans = [spans.note(address, self.size) for address in self.addresses]
             if locked:
                 self._lock()
         except BaseException:
@@ -132,6 +134,8 @@ class Region:
         """Unmap and close; idempotent. The kernel frees the pages when the other process has let go of them too."""
         if self._address:
             self._unmap()
+        while self._spans:
+            spans.forget(self._spans.pop())
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

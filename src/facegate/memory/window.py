@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from facegate import kernel
-from facegate.memory import locks
+from facegate.memory import locks, spans
 from facegate.memory.advice import keep_apart
 
 _live: weakref.WeakSet[Window] = weakref.WeakSet()
@@ -44,7 +44,7 @@ class Window:
         with locks.unforked():
             with locks.adding(length if born_locked else 0, check=False):
                 address = kernel.map_guarded(fd, length, kernel.PROT_READ, offset=offset)
-            self._span = _Span(address, length, length if born_locked else 0)
+            self._span = _Span(address, length, length if born_locked else 0, spans.note(address, length))
             keep_apart(address, length)
         exporter = _exporter_type(length).from_address(address)
         # The exporter is the owner that every array, slice and memoryview keeps alive.
@@ -88,11 +88,12 @@ class Window:
 
 @dataclass(slots=True)
 class _Span:
-    """Addresses of a window, and how many of its bytes the kernel counts as locked."""
+    """Addresses of a window, how many of its bytes the kernel counts as locked, and its number among the spans."""
 
     address: int
     length: int
     locked: int
+    number: int
 
     def blank(self) -> None:
         """Put pages of zeros, which are not locked, in the place of what was mapped."""
@@ -105,6 +106,7 @@ class _Span:
         with locks.releasing(self.locked):
             self.locked = 0
             kernel.unmap_guarded(self.address, self.length)
+        spans.forget(self.number)
 
 
 @functools.cache

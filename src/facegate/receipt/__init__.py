@@ -8,7 +8,7 @@ from facegate.receipt.act_receipt import ActReceipt, verify_act
 from facegate.receipt.bundle import Receipt, open_receipt
 from facegate.receipt.envelope import Signer
 from facegate.receipt.form import MAX_BYTES
-from facegate.receipt.statement import Closed, Opened, Outcome, PurgeReport
+from facegate.receipt.statement import Closed, Opened, Outcome, PurgeReport, Shared
 from facegate.receipt.verify import Verified, verify
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Outcome",
     "PurgeReport",
     "Receipt",
+    "Shared",
     "Signer",
     "Verified",
     "check_act",

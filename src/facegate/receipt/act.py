@@ -138,6 +138,10 @@ class Act:
                 raise ReceiptError(f"An act's {name} must be {words}.")
         object.__setattr__(self, "at", _to_the_millisecond(self.at))
 
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as they are signed: a value for JSON, `at` in RFC 3339."""
+        return {name: getattr(self, name) for name in _RULES} | {"at": timestamp(self.at)}
+
     def __repr__(self) -> str:
         # Without who, request and IDs, which may lead to somebody: a repr ends up in logs.
         return f"Act({self.act!r}, count={self.count}, bytes={self.bytes}, kept={self.kept}, at={timestamp(self.at)})"
@@ -145,8 +149,7 @@ class Act:
 
 def sign_act(act: Act, signer: Signer) -> dict[str, Any]:
     """The DSSE envelope around what the act says."""
-    said = {name: getattr(act, name) for name in _RULES} | {"at": timestamp(act.at)}
-    return signer.sign(statement_of(_subject(act), PREDICATE_TYPE, said))
+    return signer.sign(statement_of(_subject(act), PREDICATE_TYPE, act.to_dict()))
 
 
 def check_act(envelope: Mapping[str, Any], key: Ed25519PublicKey) -> Act:

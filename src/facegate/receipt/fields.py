@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
 
+from facegate.categories import CATEGORIES
 from facegate.errors import InvalidReceiptError
 from facegate.receipt.envelope import PAYLOAD_TYPE
 from facegate.receipt.statement import PREDICATE_TYPE, STATEMENT_TYPE, Outcome
@@ -116,11 +117,28 @@ def _protection(value: Any) -> bool:
     )
 
 
+def _shared(value: Any) -> bool:
+    if not isinstance(value, list) or not all(_fits(each, _SHARED) for each in value):
+        return False
+    pairs = [(each["partner"], each["category"]) for each in value]
+    return pairs == sorted(set(pairs))
+
+
+def _partner(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[a-z][a-z0-9-]{0,63}", value) is not None
+
+
 def _one(form: Form) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, list) and len(value) == 1 and _fits(value[0], form)
 
 
 _SHA256: Final[Form] = {"sha256": _hex}
+_SHARED: Final[Form] = {
+    "partner": _partner,
+    "category": lambda value: isinstance(value, str) and value in CATEGORIES,
+    "count": lambda value: _count(value) and value > 0,
+    "bytes": lambda value: _count(value) and value > 0,
+}
 _SUBJECT: Final[Form] = {"name": is_showable, "digest": _SHA256}
 _STATEMENT: Final[Form] = {
     "_type": _just(STATEMENT_TYPE),
@@ -151,6 +169,7 @@ _PREDICATES: Final[dict[str, Form]] = {
         "error": _name_of_error,
         "child": {"end": is_showable},
         "purge": {"bytesWiped": _count, "bytesReread": _count, "bytesNonzero": _count, "residuals": _texts},
+        "shared": _shared,
     },
 }
 ENVELOPE: Final[Form] = {

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TypeAlias
 
+from facegate.categories import Category
 from facegate.errors import ReceiptError
 from facegate.protections import Protection
 
@@ -77,6 +78,23 @@ class PurgeReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """What one partner was handed of one category.
+
+    Attributes:
+        partner: its name in the policy.
+        category: of what it was.
+        count: how often.
+        bytes: in all.
+    """
+
+    partner: str
+    category: Category
+    count: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Closed:
     """What is known when a request was purged.
 
@@ -87,6 +105,7 @@ class Closed:
             ``"killed, but not ended in time"``.
         purge: what was wiped.
         closed_at: UTC.
+        shared: what left for partners, sorted by partner and category, each pair once.
     """
 
     outcome: Outcome
@@ -94,6 +113,7 @@ class Closed:
     child_end: str
     purge: PurgeReport
     closed_at: datetime
+    shared: Sequence[Shared] = ()
 
 
 def open_statement(opened: Opened) -> dict[str, Any]:
@@ -138,6 +158,7 @@ def close_statement(open_payload: bytes, opened: Mapping[str, Any], closed: Clos
                 "bytesNonzero": closed.purge.bytes_nonzero,
                 "residuals": list(closed.purge.residuals),
             },
+            "shared": [asdict(each) for each in closed.shared],
         },
     )
 

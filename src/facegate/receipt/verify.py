@@ -15,7 +15,7 @@ from facegate.receipt import envelope
 from facegate.receipt.bundle import Receipt
 from facegate.receipt.fields import Phase, check_statement
 from facegate.receipt.form import load, parse
-from facegate.receipt.statement import PurgeReport
+from facegate.receipt.statement import PurgeReport, Shared
 
 _PHASES: Final[tuple[Phase, Phase]] = ("OPEN", "CLOSE")
 
@@ -33,6 +33,7 @@ class Verified:
         error: class name of the error that ended it, or None.
         child_end: how the child ended; None while it is open.
         purge: what was wiped; None while it is open.
+        shared: what left for partners; None while it is open.
         opened_at: UTC.
         closed_at: UTC, or None.
         key_id: SHA-256 of the public key that signed.
@@ -48,6 +49,7 @@ class Verified:
     error: str | None
     child_end: str | None
     purge: PurgeReport | None
+    shared: tuple[Shared, ...] | None
     opened_at: str
     closed_at: str | None
     key_id: str
@@ -106,6 +108,7 @@ def verify(
             bytes_nonzero=purge["bytesNonzero"],
             residuals=tuple(purge["residuals"]),
         ),
+        shared=closed and tuple(Shared(**each) for each in closed["shared"]),
         opened_at=opened["openedAt"],
         closed_at=closed and closed["closedAt"],
         key_id=envelope.key_id(key),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from facegate.errors import StoreUnavailableError
+from facegate.retention.cipher import CHUNK, MAGIC, TAG
 from facegate.retention.feeding import feed
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 # S3 takes parts of 5 MiB or more. obstore holds a few of them; so much memory a put takes, whatever its length.
 PART_BYTES: Final = 8 << 20
 _PARTS_AT_ONCE: Final = 3
-_READ_BYTES: Final = 1 << 20
+# Whole chunks, so that none has to be joined; one is worked on and one on its way.
+_READ_BYTES: Final = 4 * (CHUNK + TAG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +104,36 @@ class Blobs:
 
         feed(chain(first, pieces), write)
 
-    def get(self, asset: str) -> Iterator[memoryview]:
-        """The pieces of a blob.
+    def get(self, asset: str, size: int) -> Iterator[memoryview]:
+        """The pieces of a blob, aligned with its chunks; the next is fetched while one is worked on.
+
+        Args:
+            asset: whose it is.
+            size: bytes that it must have.
 
         Raises:
-            FileNotFoundError: there is none.
+            FileNotFoundError: there is none, or not as much of it.
             StoreUnavailableError: it cannot be read.
         """
         import obstore  # noqa: PLC0415
 
-        with _outside("read"):
-            stream = iter(obstore.get(self._store, self._name(asset)).stream(min_chunk_size=_READ_BYTES))
-        while True:
+        name = self._name(asset)
+
+        def fetch(start: int, end: int) -> memoryview:
             with _outside("read"):
-                piece = next(stream, None)
-            if piece is None:
-                return
-            yield memoryview(piece)
+                piece = memoryview(obstore.get_range(self._store, name, start=start, end=end))
+            if len(piece) != end - start:
+                raise FileNotFoundError
+            return piece
+
+        # Its first bytes, the format's, belong to the first piece.
+        ends = [*range(len(MAGIC) + _READ_BYTES, size, _READ_BYTES), size]
+        with ThreadPoolExecutor(1, "facegate-retention-get") as ahead:
+            coming = ahead.submit(fetch, 0, ends[0])
+            for start, end in pairwise(ends):
+                piece, coming = coming.result(), ahead.submit(fetch, start, end)
+                yield piece
+            yield coming.result()
 
     def delete(self, assets: Sequence[str]) -> None:
         """Delete blobs, and what a killed put left of them; those that are not there do no harm.

@@ -136,8 +136,9 @@ def _outside() -> Iterator[None]:
     """Turn what the driver raises into one sentence, which has no values of a statement in it."""
     try:
         yield
-    except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.DataError):
-        raise  # a defect here, which a traceback must show
+    except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.DataError) as error:
+        # A defect here. Drivers put values of the row into such messages, so only the kind of it is told.
+        raise RetentionError(f"The store's database refused a statement: {type(error.orig).__name__}.") from None
     except (sqlalchemy.exc.DBAPIError, sqlalchemy.exc.TimeoutError) as error:
         raise StoreUnavailableError(f"The store's database cannot be used: {_reason(error)}.") from None
 

@@ -28,8 +28,8 @@ class Keeping:
         duration: from when it was put; a person's own setting may make it shorter.
         kinds: what may be put into it.
         purposes: for which it may be put and read; what is read for no purpose named here is refused.
-        person_decides: whether the person's setting and the person's wish to delete count. Where the law or the safety of
-            others keeps something, they do not, and it goes when its time is over.
+        person_decides: whether the person's setting and the person's wish to delete count. Where the law or the safety
+            of others keeps something, they do not, and it goes when its time is over.
     """
 
     name: str
@@ -44,8 +44,8 @@ class Keeping:
         return {
             "says": self.says,
             "for": show(self.duration),
-            "kinds": list(self.kinds),
-            "purposes": list(self.purposes),
+            "kinds": sorted(self.kinds),
+            "purposes": sorted(self.purposes),
             "person-decides": self.person_decides,
         }
 

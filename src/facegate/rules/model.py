@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from facegate.rules.duration import show
 from facegate.rules.keeping import ANSWER_WITHIN, Keeping
+
+if TYPE_CHECKING:
+    from facegate.rules.sharing import Partner
 
 ConsentKind: TypeAlias = Literal["implied", "explicit"]
 UnknownAge: TypeAlias = Literal["accept", "refuse"]
@@ -80,6 +83,8 @@ class Rules:
         ages: from which age on.
         retention: classes of what is kept, by name; without any, nothing is.
         answer_within: how soon people are answered who ask for what is theirs.
+        regions: where the service is itself, ISO 3166; what is shared elsewhere crosses a border.
+        sharing: whom something may be shared with, by name; nobody where it is empty.
     """
 
     name: str
@@ -90,10 +95,13 @@ class Rules:
     ages: Ages
     retention: Mapping[str, Keeping] = field(default_factory=dict, hash=False)
     answer_within: timedelta = ANSWER_WITHIN
+    regions: tuple[str, ...] = ()
+    sharing: Mapping[str, Partner] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "purposes", MappingProxyType(dict(self.purposes)))
         object.__setattr__(self, "retention", MappingProxyType(dict(self.retention)))
+        object.__setattr__(self, "sharing", MappingProxyType(dict(self.sharing)))
 
     def as_dict(self) -> dict[str, Any]:
         """All that it says, in the layout of the file."""
@@ -102,8 +110,15 @@ class Rules:
             ages["guardian-below"] = self.ages.guardian_below
         if self.ages.regions:
             ages["regions"] = dict(sorted(self.ages.regions.items()))
-        return {
-            "policy": {"name": self.name, "version": self.version, "effective": self.effective.isoformat()},
+        policy: dict[str, Any] = {
+            "name": self.name,
+            "version": self.version,
+            "effective": self.effective.isoformat(),
+        }
+        if self.regions:
+            policy["regions"] = sorted(self.regions)
+        said = {
+            "policy": policy,
             "purposes": {
                 each.name: {"says": each.says, "geometry": each.geometry, "consent": each.consent}
                 for each in sorted(self.purposes.values(), key=lambda each: each.name)
@@ -113,6 +128,9 @@ class Rules:
             "retention": {name: each.as_dict() for name, each in sorted(self.retention.items())},
             "rights": {"answer-within": show(self.answer_within)},
         }
+        if self.sharing:
+            said["sharing"] = {name: each.as_dict() for name, each in sorted(self.sharing.items())}
+        return said
 
     def digest(self) -> str:
         """SHA-256 of what it says, in canonical JSON, lower-case hex: comments and the order of tables do not count."""

@@ -24,6 +24,7 @@ from facegate.rules.model import (
     UnknownAge,
 )
 from facegate.rules.names import NAME, REGION
+from facegate.rules.sharing import read_home, read_sharing
 from facegate.rules.table import File, Table
 
 # Names that `load` takes besides paths. What each is for stands at its beginning.
@@ -89,6 +90,7 @@ def _rules(whole: Table) -> Rules:
     consent.done()
     if biometric == "explicit" and not any(each.geometry for each in purposes.values()):
         consent.fail(BIOMETRIC, "asks for consent to facial geometry, which no purpose allows.")
+    home = read_home(policy)
     rules = Rules(
         name=policy.text("name"),
         version=policy.whole("version", 1, 1 << 31),
@@ -98,6 +100,8 @@ def _rules(whole: Table) -> Rules:
         ages=_ages(whole.table("ages")),
         retention=read_keeping(whole, purposes),
         answer_within=read_answer_within(whole),
+        regions=home,
+        sharing=read_sharing(whole.table("sharing"), purposes, home),
     )
     policy.done()
     whole.done()

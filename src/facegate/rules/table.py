@@ -50,6 +50,11 @@ class Table:
         self._path = path
         self._file = file
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a key, which is known from now on."""
+        self._asked.append(key)
+        return key in self._content
+
     def text(self, key: str) -> str:
         """A text of one line that may be shown."""
         value: str = self._get(key)
@@ -87,20 +92,26 @@ class Table:
         """A length of time; the default where it is missing."""
         return self.duration(key) if key in self._content else self._default(key, default)
 
-    def words(self, key: str, words: Sequence[str]) -> tuple[str, ...]:
-        """One or more of some words, each once."""
-        value: list[str] = self._get(key)
-        if not isinstance(value, list) or not value or any(each not in words for each in value):
-            self.fail(key, f"must be a list of one or more of {', '.join(words)}.")
-        if len(set(value)) < len(value):
-            self.fail(key, "names something twice.")
-        return tuple(value)
-
     def word(self, key: str, words: Sequence[str], *, default: str) -> str:
         """One of some words; the default where it is missing."""
         self._asked.append(key)
         value: str = self._content.get(key, default)
         return value if value in words else self.fail(key, f"must be one of {', '.join(words)}.")
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts of one line that may be shown: one at least, none twice."""
+        value = self._get(key)
+        if not isinstance(value, list) or not value or not all(map(is_showable, value)):
+            self.fail(key, "must be a list of texts of one line, at least one.")
+        for each in value:
+            if value.count(each) > 1:
+                self.fail(key, f"has {each} twice.")
+        return tuple(value)
+
+    def words(self, key: str, words: Sequence[str]) -> tuple[str, ...]:
+        """A list out of some words: one at least, none twice."""
+        found = self.texts(key)
+        return found if set(found) <= set(words) else self.fail(key, f"must be a list out of {', '.join(words)}.")
 
     def day(self, key: str) -> date:
         """A date, without a time."""

@@ -214,6 +214,11 @@ class Workbench:
 
     def _redact(self, command: dict[str, Any], _: Sequence[memoryview]) -> dict[str, Any]:
         upload = self._uploads[command["upload"]]
+        upload.redacted, count = self._covered(upload, command)
+        return {"redacted": count}
+
+    def _covered(self, upload: _Upload, command: dict[str, Any]) -> tuple[Frame, int]:
+        """A copy of the picture with every face covered but one, and how many were."""
         before, keep = upload.faces, command["keep"]
         kept_box = None if keep is None or before is None else before.boxes[keep]
         # Whatever scan chose the subject, everyone else must be found before the picture may leave.
@@ -222,10 +227,10 @@ class Workbench:
             boxes = np.delete(boxes, index_of_same(boxes, kept_box), axis=0)
         frame = upload.frame
         alpha = None if frame.alpha is None else frame.alpha.copy()
-        upload.redacted = Frame(frame.rgb.copy(), alpha, frame.icc_profile, frame.format)
+        made = Frame(frame.rgb.copy(), alpha, frame.icc_profile, frame.format)
         style, shape, margin = command["style"], command["shape"], command["margin"]
-        redact(upload.redacted.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
-        return {"redacted": len(boxes)}
+        redact(made.rgb, alpha, boxes, style=style, shape=shape, margin=margin)
+        return made, len(boxes)
 
     def _crop(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         return products.crop(command, regions, self._uploads[command["upload"]].frame, self._arena)
@@ -246,6 +251,9 @@ class Workbench:
     def _encode(self, command: dict[str, Any], regions: Sequence[memoryview]) -> dict[str, Any]:
         *sources, target = regions
         frame = _frame_of(sources[0], command["shape"]) if sources else self._frame(command)
+        if (cover := command.get("cover")) is not None:
+            # Beside what `redact` has left of the same picture, which stays as it is.
+            frame, _ = self._covered(_Upload(frame) if sources else self._uploads[command["upload"]], cover)
         written = encode(
             frame.rgb,
             frame.alpha,

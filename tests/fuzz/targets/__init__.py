@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.fuzz.targets.ledgers import ActReceipts, Ledgers
 from tests.fuzz.targets.media import Decoding, Headers
 from tests.fuzz.targets.receipts import Receipts
 from tests.fuzz.targets.target import Target
@@ -15,6 +16,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "messages": Messages,
     "answers": Answers,
     "receipts": Receipts,
+    "acts": ActReceipts,
+    "ledgers": Ledgers,
 }
 
 __all__ = ["TARGETS", "Target"]

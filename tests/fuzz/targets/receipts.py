@@ -46,7 +46,7 @@ class Receipts:
         try:
             bundle = json.loads(value)
             if kind == 1:
-                _change(bundle, rng)
+                change(bundle, rng)
                 return json.dumps(bundle, indent=2).encode() + b"\n"
             return self._forged(bundle, rng)
         except (ValueError, LookupError, TypeError, AttributeError, ReceiptError, RecursionError):
@@ -55,7 +55,7 @@ class Receipts:
     def _forged(self, bundle: dict[str, Any], rng: random.Random) -> bytes:
         """One of the statements changed and signed again, OPEN and CLOSE apart or together."""
         statements = [json.loads(base64.b64decode(each["payload"])) for each in bundle["envelopes"]]
-        _change(rng.choice(statements), rng)
+        change(rng.choice(statements), rng)
         if rng.random() < 0.3:
             statements = [rng.choice(statements)]
         return to_json([self._signer.sign(each) for each in statements], self._signer.public_key_pem()).encode()
@@ -96,7 +96,7 @@ class Receipts:
         return "verified"
 
 
-def _change(thing: Any, rng: random.Random) -> None:
+def change(thing: Any, rng: random.Random) -> None:
     """One to three places of a JSON value changed, removed, doubled or put elsewhere."""
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         place = thing

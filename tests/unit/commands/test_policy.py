@@ -29,6 +29,33 @@ def test_show() -> None:
     assert "Below 18 a guardian must have consented." in run("show", "guardian").output
 
 
+SHARING = """
+[sharing.generation-provider]
+says = "It makes the picture that was asked for."
+categories = ["upload", "request-data"]
+purposes = ["generation"]
+regions = ["US"]
+safeguard = "standard contractual clauses"
+"""
+
+
+def test_show_and_diff_say_who_gets_what(tmp_path: Path) -> None:
+    assert "Shared with nobody." in run("show").output
+    path = tmp_path / "ours.toml"
+    shipped = Path(rules.__file__).parent / "shipped" / "default.toml"
+    path.write_text(shipped.read_text(encoding="utf-8") + SHARING, encoding="utf-8")
+    line = (
+        "Shared with generation-provider, in US; standard contractual clauses: upload, request-data, for generation; "
+        "bystanders redacted, metadata stripped. It makes the picture that was asked for."
+    )
+    assert line in run("show", str(path)).output.splitlines()
+    said = json.loads(run("show", str(path), "--json").output)["sharing"]["generation-provider"]
+    assert (said["bystanders"], said["safeguard"]) == ("redacted", "standard contractual clauses")
+    changes = run("diff", "default", str(path)).output.splitlines()
+    assert 'sharing.generation-provider.categories: (not there) -> ["request-data", "upload"]' in changes
+    assert len(changes) == 7
+
+
 def test_check(tmp_path: Path) -> None:
     good = run("check", "explicit-consent")
     assert (good.exit_code, good.output.count("\n")) == (0, 1)

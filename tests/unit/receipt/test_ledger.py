@@ -92,7 +92,7 @@ def test_an_independent_reader_agrees(signer: Signer) -> None:
     second = Signer.generate()
     data, _ = sample(signer, second)
     key, public = ssl_key(signer), signer.public_key
-    previous, leaves, before, seen = "0" * 64, [], "none", 0
+    previous, leaves, before, seen, told = "0" * 64, [], "none", 0, 0
     for line in data.splitlines():
         if parse(line) is None:
             continue
@@ -112,6 +112,9 @@ def test_an_independent_reader_agrees(signer: Signer) -> None:
             owner = signer if body["envelope"]["signatures"][0]["keyid"] == signer.key_id else second
             Envelope.from_dict(body["envelope"]).verify([ssl_key(owner)], 1)
             seen += 1
+        elif entry["kind"] == "act":
+            Envelope.from_dict(body["envelope"]).verify([key], 1)  # the one in force
+            told += 1
         elif entry["kind"] == "checkpoint":
             text, _, last = body["note"].rpartition("\n\n")
             origin, size, root, extension = text.split("\n")
@@ -128,7 +131,7 @@ def test_an_independent_reader_agrees(signer: Signer) -> None:
             key = ssl_key(second)
         previous = hashlib.sha256(line).hexdigest()
         leaves.append(hashlib.sha256(line).digest())
-    assert seen == 5
+    assert (seen, told) == (5, 1)
 
 
 def test_phases_by_themselves_and_a_close_that_brings_its_open(signer: Signer, path: Path) -> None:

@@ -15,11 +15,14 @@ import pytest
 import sqlalchemy
 
 from facegate import Ledger, Signer, rules
-from facegate.retention import FileKeys, RetentionStore, schema
+from facegate.retention import FileKeys, RetentionStore, migrate, schema
+from facegate.retention.cipher import sealed_size
+from facegate.retention.database import Database
 from facegate.retention.kept import Kept
-from tests.servers.fixtures import postgres_server, postgres_url, s3_bucket, s3_server
+from tests.servers.fixtures import postgres_server, s3_bucket, s3_server
+from tests.servers.postgres import PostgresServer
 
-__all__ = ["postgres_server", "postgres_url", "s3_bucket", "s3_server"]
+__all__ = ["postgres_server", "s3_bucket", "s3_server"]
 
 DATABASES = ("sqlite", "postgresql")
 PLACES = ("folder", "s3")
@@ -105,11 +108,33 @@ class Opened:
         """IDs of the assets whose blobs are there."""
         return {each.asset for each in self.store._parts.blobs.list()}
 
+    def blob(self, kept: Kept) -> bytes:
+        """The blob of an asset, as it lies there."""
+        return b"".join(self.store._parts.blobs.get(kept.asset, sealed_size(kept.bytes)))
+
     def acts(self) -> list[Any]:
         """What is on the ledger."""
         from facegate.receipt.ledger import acts
 
         return [act for _, act in acts(self.folder / "ledger")]
+
+
+@pytest.fixture(scope="session")
+def tables(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A PostgreSQL database with the tables and nothing in them, to be copied: migrations take longer than a test."""
+    server = request.getfixturevalue("postgres_server")
+    with server.fresh_database() as url:
+        database = Database(url)
+        migrate.upgrade(database)
+        database.close()
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, tables: str) -> Iterator[str]:
+    """A copy of it."""
+    with postgres_server.fresh_database(tables) as url:
+        yield url
 
 
 @pytest.fixture(params=PAIRS, ids="+".join)

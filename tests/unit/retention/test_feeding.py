@@ -37,8 +37,7 @@ def test_a_maker_that_fails_stops_the_taker() -> None:
 
     def take(pieces: Iterator[bytes]) -> None:
         try:
-            for piece in pieces:
-                seen.append(piece)
+            seen.extend(pieces)
         except BaseException as error:
             seen.append(type(error).__name__)
             raise

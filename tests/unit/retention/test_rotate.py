@@ -13,7 +13,7 @@ from tests.unit.retention.conftest import PNG, Opened
 
 def test_the_new_key_alone_reads_all(opened: Opened, tmp_path: Path) -> None:
     kept = [opened.put(person=f"person-{number % 3}") for number in range(5)]
-    blobs = {each.asset: b"".join(opened.store._parts.blobs.get(each.asset)) for each in kept}
+    blobs = {each.asset: opened.blob(each) for each in kept}
     assets_keys = opened.rows(schema.asset_keys)
     both = FileKeys.add(tmp_path / "master-keys")
     assert both.current != opened.keys.current
@@ -28,7 +28,7 @@ def test_the_new_key_alone_reads_all(opened: Opened, tmp_path: Path) -> None:
     after = opened.again(keys=FileKeys(new))
     for each in kept:
         assert after.get(each.asset, purpose="generation", who="worker").read() == PNG
-        assert b"".join(opened.store._parts.blobs.get(each.asset)) == blobs[each.asset]
+        assert opened.blob(each) == blobs[each.asset]
     assert opened.rows(schema.asset_keys) == assets_keys
     with pytest.raises(MasterKeyError, match="which is not among those given"):
         opened.again(keys=opened.keys)

@@ -70,7 +70,7 @@ def test_a_file_says_what_it_says() -> None:
         ("effective = 2026-12-01", 'effective = "2026-12-01"', 4, "policy.effective must be a date"),
         ("effective = 2026-12-01", "effective = 2026-12-01T00:00:00", 4, "policy.effective must be a date"),
         ("effective", "efective", 1, "policy.effective is missing."),
-        ("[policy]", "[policy]\nnotes = 1", 2, "policy.notes is unknown; known are effective, name, version."),
+        ("[policy]", "[policy]\nnotes = 1", 2, "policy.notes is unknown; known are effective, name, regions, version."),
         ("geometry = true", 'geometry = "yes"', 8, "purposes.generation.geometry must be true or false."),
         ("geometry = true\n", "", 6, "purposes.generation.geometry is missing."),
         ("geometry = true", "geometry = true\ngeometri = 1", 9, "geometri is unknown; did you mean geometry?"),

@@ -1,4 +1,4 @@
-"""The acts in a log: signed into it, checked each by itself, and read back in their order."""
+"""The acts in a log: how many at once, checked each by itself, and read back in their order."""
 
 from __future__ import annotations
 
