@@ -12,7 +12,7 @@ SOURCES := pyproject.toml hatch_build.py README.md LICENSE NOTICE $(shell find s
 	-not -path '*__pycache__*' -not -path '*/weights*')
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test test-full frameworks integrations mediapipe soak ends faults scanner audit exercise mutations fuzz lint format docs bench gate \
+.PHONY: demo test test-full frameworks integrations mediapipe soak ends faults retention scanner audit exercise mutations fuzz lint format docs bench gate \
 	peers clean
 
 demo: $(VENV)/.facegate-demo
@@ -73,6 +73,14 @@ faults: $(VENV)/.facegate-test
 audit: $(VENV)/.facegate-test
 	@mkdir -p audit-out
 	$(BIN)/facegate audit --profile full --out audit-out
+
+# The store of uploads in its full profile: a process killed at every step of all that changes it, 100,000 assets put and
+# deleted by 16 processes, every pair of database and place; hours. ASSETS and RETENTION_SEED make it another run.
+ASSETS ?= 100000
+RETENTION_SEED ?= 1
+retention: $(VENV)/.facegate-test
+	FACEGATE_RETENTION=full FACEGATE_RETENTION_ASSETS=$(ASSETS) FACEGATE_RETENTION_SEED=$(RETENTION_SEED) $(PYTEST) \
+		tests/unit/retention tests/fault/retention tests/leak/retention -s -o faulthandler_timeout=7200 --timeout=7200
 
 # The audit's watchers while a function runs that is called with a portrait: `make exercise WHAT=worker:serve`. ALLOW takes
 # options such as `--allow-file '*.png'`.

@@ -43,9 +43,9 @@ def setting(
         if duration is not None:
             deleting.lock(parts, connection, later)
             sooner = connection.execute(update(assets).where(later).values(due=assets.c.created + longest)).rowcount
+        people.forget(parts, connection, [person])
     receipt = parts.record("settings", who, kept_as, count=sooner, demand=number)
     demands.answer(parts, number)
-    people.forget(parts, [person])
     return Setting(
         kept_as=kept_as,
         wanted=duration,

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 
 from facegate.errors import RetentionError, StoreUnavailableError
+from facegate.retention import schema
 
 _PATIENCE_SECONDS: Final = 60
 
@@ -74,11 +75,15 @@ class Database:
         with _outside(), self.engine.connect().execution_options(**options) as connection:
             yield connection
 
-    def scrub(self) -> None:
+    def scrub(self, *, thoroughly: bool = False) -> None:
         """Have destroyed keys leave the database's own files, as far as it can do that while others work.
 
         SQLite overwrites what is deleted (``secure_delete``), and here its write-ahead log is emptied; where others are
-        reading, the next call does it. PostgreSQL's pages are vacuumed; its write-ahead log it recycles when it will.
+        reading, the next call does it. PostgreSQL's vacuum gives the room free in its pages, and what was there stays
+        until something else is put there. Its write-ahead log it recycles when it will.
+
+        Args:
+            thoroughly: have PostgreSQL write its tables anew, without what was deleted; others wait meanwhile.
 
         Raises:
             StoreUnavailableError: the database went away.
@@ -86,9 +91,12 @@ class Database:
         with self.reading() as connection:
             if self.is_sqlite:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            elif thoroughly:
+                tables = ", ".join(each.name for each in schema.metadata.sorted_tables)
+                connection.exec_driver_sql(f"VACUUM (FULL) {tables}")
             else:
                 # Another sweeper may be at it already.
-                connection.exec_driver_sql("VACUUM (SKIP_LOCKED) asset_keys, person_keys, assets")
+                connection.exec_driver_sql("VACUUM (SKIP_LOCKED) asset_keys, person_keys, assets, people")
 
     def close(self) -> None:
         """Let go of all connections."""

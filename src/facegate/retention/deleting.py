@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, true, update
 from sqlalchemy.engine import Connection
 
-from facegate.retention import schema
+from facegate.retention import people, schema
 from facegate.retention.parts import Parts
 
 # As many at once: one transaction, one request to S3, one entry of the ledger.
@@ -32,7 +31,14 @@ class Claimed:
 
 
 def claim(
-    parts: Parts, connection: Connection, which: ColumnElement[bool], why: str, *, most: int = BATCH, skip: bool = False
+    parts: Parts,
+    connection: Connection,
+    which: ColumnElement[bool],
+    why: str,
+    *,
+    most: int = BATCH,
+    skip: bool = False,
+    unfinished: bool = False,
 ) -> Claimed:
     """Destroy the keys of assets; when the transaction is committed, nobody can read them any more.
 
@@ -43,11 +49,12 @@ def claim(
         why: the reason, a word.
         most: as many at once.
         skip: pass over those that another process works on, rather than wait.
+        unfinished: they were never finished, so that nobody was told that they are kept: no hold keeps them either.
     """
     assets = schema.assets
     query = (
         select(assets.c.id, assets.c.bytes, assets.c.person)
-        .where(which, schema.is_free, assets.c.state.in_((schema.KEPT, schema.WRITING)))
+        .where(which, true() if unfinished else schema.is_free, assets.c.state.in_((schema.KEPT, schema.WRITING)))
         .order_by(assets.c.due, assets.c.id)
         .limit(most)
     )
@@ -56,9 +63,11 @@ def claim(
     rows = connection.execute(query).all()
     ids = [row.id for row in rows]
     if ids:
-        values = {"state": schema.DELETING, "why": why, "lease": parts.lease_from(parts.clock())}
+        values = {"state": schema.DELETING, "why": why, "holds": 0, "lease": parts.lease_from(parts.clock())}
         connection.execute(update(assets).where(assets.c.id.in_(ids)).values(**values))
         connection.execute(delete(schema.asset_keys).where(schema.asset_keys.c.asset.in_(ids)))
+        if unfinished:
+            connection.execute(delete(schema.held).where(schema.held.c.asset.in_(ids)))
     return Claimed(tuple(ids), sum(row.bytes for row in rows), frozenset(row.person for row in rows))
 
 
@@ -80,28 +89,28 @@ def resume(parts: Parts, connection: Connection, *, most: int = BATCH) -> Claime
     return Claimed(tuple(ids), sum(row.bytes for row in rows), frozenset(row.person for row in rows))
 
 
-def bury(parts: Parts, assets: Sequence[str]) -> None:
-    """Make tombstones of rows whose blobs are gone."""
+def bury(parts: Parts, claimed: Claimed) -> None:
+    """Make tombstones of rows whose blobs are gone, and forget people of whom nothing is left."""
     table = schema.assets
     nothing: dict[str, Any] = dict.fromkeys(("lease", "person", "request", "purpose", "media_type", "label"))
     with parts.database.writing() as connection:
+        # Before their assets: who puts or deletes all of a person locks them in this order.
+        people.lock_all(parts.database, connection, claimed.people)
         connection.execute(
             update(table)
-            .where(table.c.id.in_(assets), table.c.state == schema.DELETING)
+            .where(table.c.id.in_(claimed.assets), table.c.state == schema.DELETING)
             .values(state=schema.DELETED, deleted=parts.clock(), **nothing)
         )
-        connection.execute(delete(schema.held).where(schema.held.c.asset.in_(assets)))
+        people.forget(parts, connection, claimed.people)
 
 
 def abandon(parts: Parts, asset: str) -> None:
     """Undo a put that failed."""
     with parts.database.writing() as connection:
-        # Held or not: nobody was told that it is kept.
-        connection.execute(update(schema.assets).where(schema.assets.c.id == asset).values(holds=0))
-        claimed = claim(parts, connection, schema.assets.c.id == asset, "unfinished")
+        claimed = claim(parts, connection, schema.assets.c.id == asset, "unfinished", unfinished=True)
     if claimed.assets:
         parts.blobs.delete(claimed.assets)
-        bury(parts, claimed.assets)
+        bury(parts, claimed)
     else:
         # Given up by a sweep: the blob may have come after that.
         parts.blobs.delete([asset])

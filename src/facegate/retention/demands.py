@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, get_args
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, case, insert, literal, or_, select, update
 from sqlalchemy.engine import Connection
 
 from facegate.errors import NotKeptError, RetentionError
@@ -102,16 +102,14 @@ def answer(parts: Parts, number: str) -> None:
     Who wanted to be deleted is remembered as long as anything is: see `people.forget`.
     """
     table = schema.demands
-    mine = table.c.id == number
+    there = select(literal(1)).where(schema.people.c.person == table.c.person).exists()
+    person = case((and_(table.c.act == "delete", there), table.c.person), else_=None)
     with parts.database.writing() as connection:
-        row = connection.execute(select(table.c.person, table.c.act).where(mine)).one()
-        leaves = row.act == "delete" and row.person is not None
-        # Locked, so that the person is not forgotten before it is seen that this is to be forgotten with them.
-        there = leaves and people.lock(parts.database, connection, row.person) is not None
-        person = row.person if there else None
-        connection.execute(update(table).where(mine).values(done=parts.clock(), person=person))
-    if there:
-        people.forget(parts, [row.person])
+        query = select(table.c.person).where(table.c.id == number, table.c.act == "delete")
+        whose = list(connection.execute(query).scalars())
+        people.lock_all(parts.database, connection, whose)
+        connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
+        people.forget(parts, connection, whose)
 
 
 def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:

@@ -86,7 +86,8 @@ def delete_person(
     done = delete_where(
         parts, which, who=who, why=why, person=person, kept=kept if person_decides else 0, demand=demand
     )
-    people.forget(parts, [person], and_what_they_said=True)
+    with parts.database.writing() as connection:
+        people.forget(parts, connection, [person], and_what_they_said=True)
     return done
 
 
@@ -132,8 +133,7 @@ def delete_where(
     count, size = sum(len(each.assets) for each in batches), sum(each.bytes for each in batches)
     receipt = parts.record(act, who, why, count=count, bytes=size, kept=kept + held, **fields)
     for each in batches:
-        deleting.bury(parts, each.assets)
-        people.forget(parts, each.people)
+        deleting.bury(parts, each)
     parts.database.scrub()
     return Deleted(count=count, bytes=size, held=held, kept=kept, receipt=receipt)
 
@@ -141,7 +141,6 @@ def delete_where(
 def _finish(parts: Parts, claimed: deleting.Claimed, *, who: str, why: str, asset: str) -> Deleted:
     parts.blobs.delete(claimed.assets)
     receipt = parts.record("deleted", who, why, bytes=claimed.bytes, asset=asset)
-    deleting.bury(parts, claimed.assets)
-    people.forget(parts, claimed.people)
+    deleting.bury(parts, claimed)
     parts.database.scrub()
     return Deleted(count=1, bytes=claimed.bytes, held=0, kept=0, receipt=receipt)

@@ -76,8 +76,9 @@ def hold(parts: Parts, target: Target, value: str, *, who: str, why: str) -> Hol
         if ids:
             _count(connection, ids, +1)
             connection.execute(insert(schema.held), [{"hold": number, "asset": each} for each in ids])
-    named: dict[str, Any] = {target: value} if target != "person" else {}
-    parts.record("held", who, why, count=len(ids), **named)
+        # Within the transaction: a hold is on the ledger before it is in force.
+        named: dict[str, Any] = {target: value} if target != "person" else {}
+        parts.record("held", who, why, count=len(ids), **named)
     return Hold(hold=number, target=target, why=why, placed_by=who, placed=time_of(at), assets=len(ids))
 
 
@@ -106,7 +107,7 @@ def release(parts: Parts, number: str, *, who: str, why: str) -> int:
         if ids:
             _count(connection, ids, -1)
         connection.execute(delete(schema.held).where(schema.held.c.hold == number))
-    parts.record("released", who, why, count=len(ids))
+        parts.record("released", who, why, count=len(ids))
     return len(ids)
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select
 
 from facegate.errors import RetentionError
 from facegate.retention.database import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+
+# Any number that no other program that uses the database is likely to lock.
+_LOCK: Final = int.from_bytes(b"facegate")
 
 
 def upgrade(database: Database) -> None:
@@ -22,6 +26,9 @@ def upgrade(database: Database) -> None:
     from alembic import command  # noqa: PLC0415
 
     with database.writing() as connection:
+        if not database.is_sqlite:
+            # Several processes may open an empty database at once, and each would make the tables.
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -46,8 +46,8 @@ def consent_again(parts: Parts, person: str, purpose: str, *, consent: Consent, 
             raise ConsentError("The person objected or withdrew after that consent was recorded.")
         connection.execute(delete(table).where(said))
         count = deleting.count(connection, _put_for(person, purpose))
+        people.forget(parts, connection, [person])
     receipt = parts.record("unrestricted", who, purpose, count=count)
-    people.forget(parts, [person])
     return Noted(count=count, demand=None, receipt=receipt)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import and_, delete, literal, or_, select, update
@@ -21,8 +21,24 @@ from facegate.retention.parts import Parts
 _SAID: Final = (schema.settings, schema.objections)
 
 
-def key_of(parts: Parts, person: str) -> tuple[bytes, bytes]:
-    """A person's key, made if there is none, and as it is wrapped now.
+class PersonKey(NamedTuple):
+    """A person's key.
+
+    Attributes:
+        plain: 32 bytes.
+        master: ID of the master key that wraps it.
+        wrapped: by that.
+        new: whether it was made just now, so that it is in no database yet.
+    """
+
+    plain: bytes
+    master: str
+    wrapped: bytes
+    new: bool
+
+
+def key_of(parts: Parts, person: str) -> PersonKey:
+    """A person's key, or a new one where there is none; `use_key` writes it down.
 
     Raises:
         MasterKeyError: it cannot be unwrapped.
@@ -32,16 +48,30 @@ def key_of(parts: Parts, person: str) -> tuple[bytes, bytes]:
     )
     with parts.database.reading() as connection:
         row = connection.execute(query).first()
+    # The master key may be far away, so it is not asked within a transaction.
     if row is None:
-        # The master key may be far away, so it is not asked within a transaction.
-        wrapped = parts.keys.wrap(os.urandom(keys.KEY_BYTES), _context(parts, person))
-        with parts.database.writing() as connection:
-            _make_known(parts, connection, person, shared=True)
-            values = {"person": person, "master": parts.keys.current, "wrapped": wrapped}
-            _insert_new(connection, schema.person_keys, values)
-            # Another process may have been first.
-            row = connection.execute(query).one()
-    return unwrap_person_key(parts, person, row.master, row.wrapped), row.wrapped
+        plain = os.urandom(keys.KEY_BYTES)
+        return PersonKey(plain, parts.keys.current, parts.keys.wrap(plain, _context(parts, person)), new=True)
+    return PersonKey(unwrap_person_key(parts, person, row.master, row.wrapped), row.master, row.wrapped, new=False)
+
+
+def use_key(parts: Parts, connection: Connection, person: str, key: PersonKey) -> bool:
+    """Have a person be known by a key, which stays until the transaction ends.
+
+    In the same transaction as what the key is for, or whoever is killed in between leaves a person of whom nothing is
+    kept.
+
+    Returns:
+        Whether it is the person's key; otherwise it was made, rotated or destroyed since it was asked for.
+    """
+    if key.new:
+        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+    if lock(parts.database, connection, person, shared=True) is None:
+        return False  # forgotten meanwhile
+    if key.new:
+        _insert_new(connection, schema.person_keys, {"person": person, "master": key.master, "wrapped": key.wrapped})
+    query = select(schema.person_keys.c.wrapped).where(schema.person_keys.c.person == person)
+    return bool(connection.execute(query).scalar() == key.wrapped)
 
 
 def unwrap_person_key(parts: Parts, person: str, master: str, wrapped: bytes) -> bytes:
@@ -86,10 +116,21 @@ def lock(database: Database, connection: Connection, person: str, *, shared: boo
     return connection.execute(query).first()
 
 
+def lock_all(database: Database, connection: Connection, persons: Collection[str], *, shared: bool = False) -> None:
+    """The same for many, always in one order: in another, each of two could wait for the other."""
+    if not database.is_sqlite:
+        table = schema.people.c
+        query = select(table.person).where(table.person.in_(persons)).order_by(table.person)
+        connection.execute(query.with_for_update(read=shared)).all()
+
+
 def known(parts: Parts, connection: Connection, person: str) -> Any:
     """The row of a person who says something that is to be remembered: made if there is none, and locked."""
+    row = None
+    while row is None:  # or it was forgotten just then
+        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
+        row = lock(parts.database, connection, person)
     demands = schema.demands
-    row = _make_known(parts, connection, person)
     # Who wanted to be deleted and is here again is not forgotten with what is left of then. After the lock, as
     # `forget` takes them, or each would wait for the other.
     connection.execute(
@@ -100,11 +141,14 @@ def known(parts: Parts, connection: Connection, person: str) -> Any:
     return row
 
 
-def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool = False) -> None:
+def forget(parts: Parts, connection: Connection, persons: Collection[str], *, and_what_they_said: bool = False) -> None:
     """Destroy the keys of those of whom nothing is kept any more, and forget who said nothing that must be remembered.
+
+    In the same transaction as what makes it the last, or whoever is killed in between leaves them known for good.
 
     Args:
         parts: of the store.
+        connection: in a transaction.
         persons: who may be among them.
         and_what_they_said: forget settings, objections and restrictions, too: they must be deleted. Of those who
             wanted to be, and whose wish is answered, they are forgotten anyway.
@@ -113,36 +157,24 @@ def forget(parts: Parts, persons: Collection[str], *, and_what_they_said: bool =
         return
     people, assets = schema.people.c, schema.assets
     kept = select(literal(1)).where(assets.c.person == people.person).exists()
-    nothing_left = select(people.person).where(people.person.in_(persons), ~kept).order_by(people.person)
     demands = schema.demands
     deleted = and_(demands.c.act == "delete", demands.c.done.is_not(None))
-    with parts.database.writing() as connection:
-        locked = nothing_left if parts.database.is_sqlite else nothing_left.with_for_update(skip_locked=True)
-        found = list(connection.execute(locked).scalars())
-        if not found:
-            return
-        # Once more, now that nobody can put anything of them: a put may have ended while they were being locked.
-        found = list(connection.execute(nothing_left.where(people.person.in_(found))).scalars())
-        connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
-        gone = found
-        if not and_what_they_said:
-            wanted = select(demands.c.person).where(demands.c.person.in_(found), deleted).distinct()
-            gone = list(connection.execute(wanted).scalars())
-        for table in _SAID:
-            connection.execute(delete(table).where(table.c.person.in_(gone)))
-        connection.execute(update(demands).where(demands.c.person.in_(gone), deleted).values(person=None))
-        said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
-        quiet = and_(people.restricted.is_(None), *(~each for each in said))
-        connection.execute(delete(schema.people).where(people.person.in_(found), or_(people.person.in_(gone), quiet)))
-
-
-def _make_known(parts: Parts, connection: Connection, person: str, *, shared: bool = False) -> Any:
-    """The person's row, made if there is none, and locked as by `lock`."""
-    row = None
-    while row is None:
-        _insert_new(connection, schema.people, {"person": person, "created": parts.clock()})
-        row = lock(parts.database, connection, person, shared=shared)  # none if it was forgotten just then
-    return row
+    # Nobody puts anything of them from here on.
+    lock_all(parts.database, connection, persons)
+    found = list(connection.execute(select(people.person).where(people.person.in_(persons), ~kept)).scalars())
+    if not found:
+        return
+    connection.execute(delete(schema.person_keys).where(schema.person_keys.c.person.in_(found)))
+    gone = found
+    if not and_what_they_said:
+        wanted = select(demands.c.person).where(demands.c.person.in_(found), deleted).distinct()
+        gone = list(connection.execute(wanted).scalars())
+    for table in _SAID:
+        connection.execute(delete(table).where(table.c.person.in_(gone)))
+    connection.execute(update(demands).where(demands.c.person.in_(gone), deleted).values(person=None))
+    said = [select(table.c.person).where(table.c.person == people.person).exists() for table in _SAID]
+    quiet = and_(people.restricted.is_(None), *(~each for each in said))
+    connection.execute(delete(schema.people).where(people.person.in_(found), or_(people.person.in_(gone), quiet)))
 
 
 def _insert_new(connection: Connection, table: Any, values: dict[str, Any]) -> None:

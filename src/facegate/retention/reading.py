@@ -118,4 +118,8 @@ def _pieces(parts: Parts, asset: str, key: bytes, size: int) -> Iterator[bytes]:
     try:
         yield from unseal(parts.blobs.get(asset, sealed_size(size)), key, asset.encode())
     except FileNotFoundError:
+        with parts.database.reading() as connection:
+            there = connection.execute(row_of(schema.assets.c.id == asset)).first()
+        if there is None:
+            raise NotKeptError("It was deleted while it was read.") from None
         raise DamagedError("The blob of an asset that is kept is gone, or a part of it.") from None

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from facegate.retention import deleting, people, schema
+from facegate.retention import deleting, schema
 from facegate.retention.parts import Parts
 
 _BATCH: Final = 500
@@ -52,10 +52,13 @@ def check(parts: Parts, *, who: str, repair: bool) -> Checked:
             with parts.database.writing() as connection:
                 claimed = deleting.claim(parts, connection, schema.assets.c.id.in_(some), "lost", most=_BATCH)
             parts.blobs.delete(claimed.assets)
-            deleting.bury(parts, claimed.assets)
-            people.forget(parts, claimed.people)
-    if repair and orphans + lost:
-        parts.record("repaired", who, "orphans", count=orphans + lost)
+            if claimed.assets:
+                parts.record("repaired", who, "lost", count=len(claimed.assets), bytes=claimed.bytes)
+                deleting.bury(parts, claimed)
+    if repair and orphans:
+        parts.record("repaired", who, "orphans", count=orphans)
+    if repair:
+        parts.database.scrub(thoroughly=True)
     return Checked(assets=total, orphans=orphans, lost=lost, repaired=repair)
 
 

@@ -35,6 +35,6 @@ def unrestrict(parts: Parts, person: str, *, who: str) -> Noted:
         people.lock(parts.database, connection, person)
         connection.execute(update(table).where(table.c.person == person).values(restricted=None))
         count = deleting.count(connection, and_(schema.assets.c.person == person, schema.is_kept))
+        people.forget(parts, connection, [person])
     receipt = parts.record("unrestricted", who, "wish", count=count)
-    people.forget(parts, [person])
     return Noted(count=count, demand=None, receipt=receipt)

@@ -15,13 +15,19 @@ _BATCH: Final = 200
 def rotate(parts: Parts, *, who: str) -> int:
     """As `RetentionStore.rotate`."""
     parts.act("rotated", who, "master-key")
-    table, current, total = schema.person_keys, parts.keys.current, 0
-    query = select(table).where(table.c.master != current).limit(_BATCH)
+    table, current, total, after, passed = schema.person_keys, parts.keys.current, 0, "", 0
+    # In the order of people: without it, each batch would be looked for among all that are rotated already.
+    query = select(table).where(table.c.master != current).order_by(table.c.person).limit(_BATCH)
     while True:
         with parts.database.reading() as connection:
-            rows = connection.execute(query).all()
+            rows = connection.execute(query.where(table.c.person > after)).all()
         if not rows:
-            break
+            if passed == total:
+                break
+            # Once more from the first: another process may have made keys with another master key meanwhile.
+            after, passed = "", total
+            continue
+        after = rows[-1].person
         # The master keys may be far away, so they are not asked within a transaction.
         wrapped = {
             row.person: people.wrap_person_key(
@@ -30,6 +36,7 @@ def rotate(parts: Parts, *, who: str) -> int:
             for row in rows
         }
         with parts.database.writing() as connection:
+            people.lock_all(parts.database, connection, wrapped, shared=True)
             for row in rows:
                 connection.execute(
                     # Unless somebody was first, or the key was destroyed.

@@ -288,7 +288,9 @@ class RetentionStore:
 
         Args:
             who: checks.
-            repair: delete blobs that nothing refers to, and make tombstones of assets whose blob or key is gone.
+            repair: delete blobs that nothing refers to, and make tombstones of assets whose blob or key is gone. Then
+                have the database's own files forget destroyed keys, too; in PostgreSQL, where deleted rows stay in
+                their pages otherwise, every table is written anew for it.
 
         Raises:
             StoreUnavailableError: one of them cannot be reached.

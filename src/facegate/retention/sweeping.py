@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import and_
 
-from facegate.retention import deleting, demands, people, schema
+from facegate.retention import deleting, demands, schema
 from facegate.retention.parts import Parts
 
 EXPIRED: Final = "expired"
@@ -59,13 +59,12 @@ def sweep(parts: Parts, *, who: str) -> Swept:
                 if which is None:
                     claimed = deleting.resume(parts, connection)
                 else:
-                    claimed = deleting.claim(parts, connection, which, why, skip=True)
+                    claimed = deleting.claim(parts, connection, which, why, skip=True, unfinished=which is unfinished)
             if not claimed.assets:
                 break
             parts.blobs.delete(claimed.assets)
             parts.record("swept", who, why, count=len(claimed.assets), bytes=claimed.bytes)
-            deleting.bury(parts, claimed.assets)
-            people.forget(parts, claimed.people)
+            deleting.bury(parts, claimed)
             numbers[why] += len(claimed.assets)
             size += claimed.bytes
     answered = demands.settle(parts, who=who)
