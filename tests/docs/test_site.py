@@ -25,10 +25,8 @@ def build(source: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+def laid_out(source: Path) -> Path:
     """Two pages, and the configuration of all."""
-    source = tmp_path / "docs"
     (source / "static").mkdir(parents=True)
     shutil.copy(ROOT / "docs/conf.py", source)
     shutil.copy(ROOT / "docs/static/facegate.css", source / "static")
@@ -38,8 +36,8 @@ def small(tmp_path: Path) -> Path:
 
 
 @needs_sphinx
-def test_the_reference_has_every_public_name(small: Path, tmp_path: Path) -> None:
-    done = build(small, tmp_path / "out")
+def test_the_reference_has_every_public_name(tmp_path: Path) -> None:
+    done = build(laid_out(tmp_path / "docs"), tmp_path / "out")
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "out/api/facegate.html").read_text(encoding="utf-8")
     documented = set(re.findall(r'id="facegate\.(\w+)"', page))
@@ -47,23 +45,33 @@ def test_the_reference_has_every_public_name(small: Path, tmp_path: Path) -> Non
     assert 'id="facegate.errors.UploadError"' in (tmp_path / "out/api/facegate.errors.html").read_text(encoding="utf-8")
 
 
-@needs_sphinx
-@pytest.mark.parametrize(
-    ("page", "text", "warning"),
-    [
-        ("page.md", "# A page\n[nowhere](missing.md)\n", "missing.md"),
-        ("page.md", "# A page\n[nowhere](index.md#no-such-heading)\n", "no-such-heading"),
-        ("unlisted.md", "# Nobody leads here\n", "isn't included in any toctree"),
-        ("page.rst", "A page\n======\n:class:`facegate.NoSuchName`\n", "NoSuchName"),
-    ],
-)
-def test_what_leads_nowhere_is_an_error(page: str, text: str, warning: str, small: Path, tmp_path: Path) -> None:
-    if page == "page.rst":
-        (small / "page.md").unlink()
-    (small / page).write_text(text, encoding="utf-8")
-    done = build(small, tmp_path / "out")
+MISTAKES = [
+    ("page.md", "# A page\n[nowhere](missing.md)\n", "missing.md"),
+    ("other.md", "# Another\n[nowhere](index.md#no-such-heading)\n", "no-such-heading"),
+    ("unlisted.md", "# Nobody leads here\n", "isn't included in any toctree"),
+    ("third.rst", "A third\n=======\n:class:`facegate.NoSuchName`\n", "NoSuchName"),
+]
+
+
+@pytest.fixture(scope="module")
+def complaints(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a build says of pages with one mistake each, line by line. It goes on after each of them."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    source = laid_out(folder / "docs")
+    index = INDEX + "- [Another](other.md)\n- [A third](third.rst)\n"
+    (source / "index.md").write_text(index, encoding="utf-8")
+    for page, text, _ in MISTAKES:
+        (source / page).write_text(text, encoding="utf-8")
+    done = build(source, folder / "out")
     assert done.returncode != 0
-    assert warning in done.stderr
+    return done.stderr.splitlines()
+
+
+@needs_sphinx
+@pytest.mark.parametrize(("page", "text", "warning"), MISTAKES)
+def test_what_leads_nowhere_is_an_error(page: str, text: str, warning: str, complaints: list[str]) -> None:
+    del text
+    assert [line for line in complaints if page in line and "WARNING" in line and warning in line], complaints
 
 
 def test_the_index_lists_every_page_once() -> None:

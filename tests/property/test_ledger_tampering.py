@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from facegate.errors import InvalidLedgerError, InvalidReceiptError
 from facegate.receipt import Signer
 from facegate.receipt.ledger import Ledger, verify_ledger
 from facegate.receipt.ledger import acts as read_acts
+from facegate.receipt.ledger import entry as entries_of
 from facegate.receipt.ledger.entry import parse
 from tests.acts import act, acts
 from tests.ledgers import MemorySink, receipts, sample
@@ -21,6 +24,35 @@ from tests.ledgers import MemorySink, receipts, sample
 FIRST, SECOND = Signer.generate(), Signer.generate()
 LOG, NOTE = sample(FIRST, SECOND)
 LINES = LOG.splitlines(keepends=True)
+NEXT = receipts(FIRST)[0]
+
+
+class Asked:
+    """A public key that remembers what it found genuine: the same ten entries come back in each of 40,000 logs."""
+
+    genuine: ClassVar[set[tuple[bytes, bytes, bytes]]] = set()
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        self._key, self._raw = key, key.public_bytes_raw()
+
+    @classmethod
+    def from_public_bytes(cls, raw: bytes) -> Asked:
+        return cls(Ed25519PublicKey.from_public_bytes(raw))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._key, name)
+
+    def verify(self, signature: bytes, data: bytes) -> None:
+        if (self._raw, signature, data) not in self.genuine:
+            self._key.verify(signature, data)
+            self.genuine.add((self._raw, signature, data))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _every_signature_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(entries_of, "Ed25519PublicKey", Asked)
+        yield
 
 
 def refused(log: bytes, checkpoint: str | None = None) -> bool:
@@ -155,7 +187,7 @@ def _recovered(log: bytes, cut: int) -> None:
     before = sum(1 for end in ends if end - 1 <= cut)  # all but the newline is the whole entry
     sink = MemorySink(data)
     with Ledger(sink, FIRST) as ledger:
-        ledger.append(receipts(FIRST)[0])
+        ledger.append(NEXT)
     after = bytes(sink.data)
     assert after.startswith(data), "nothing is dropped or overwritten"
     found = verify_ledger(after, trusted_key=FIRST.public_key_pem())

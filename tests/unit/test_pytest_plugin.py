@@ -7,11 +7,10 @@ import re
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-pytest_plugins = ["pytester"]
 
 PIPELINE = '''
 import logging
@@ -112,41 +111,99 @@ def writes_its_output(photo, **_):
     photo.with_suffix(".png").write_bytes(b"the generated picture")
 '''
 
-TEST = """
+# The order matters: what a habit leaves in memory would be told of a test after it that is clean.
+TEAM = """
+import itertools
+import pathlib
+
 import pytest
 import pipeline
 
-
-@pytest.mark.facegate_sealed({options})
-def test_pipeline(facegate_gate, tmp_path):
-    from pathlib import Path
-
-    pipeline.serve(facegate_gate, "sealed-1", Path("photo.jpg").absolute(), pipeline.{habit})
-"""
+sealed = pytest.mark.facegate_sealed
+photo = pathlib.Path("photo.jpg").absolute()
+numbers = itertools.count()
 
 
 @pytest.fixture
-def team(pytester: pytest.Pytester, astronaut: bytes) -> pytest.Pytester:
-    """A worker team's project."""
-    pytester.makepyfile(pipeline=PIPELINE)
-    (pytester.path / "photo.jpg").write_bytes(astronaut)
-    pytester.makeini("[pytest]\npythonpath = .\naddopts = -p no:cacheprovider --strict-markers\n")
-    return pytester
+def serve(facegate_gate):
+    for kept in (pipeline.FACE_CACHE, pipeline.DEBUG_CROPS, pipeline.SMALL):
+        kept.clear()
+    return lambda habit: pipeline.serve(facegate_gate, f"sealed-{next(numbers)}", photo, getattr(pipeline, habit))
 
 
-def run(team: pytest.Pytester, habit: str, options: str = "") -> pytest.RunResult:
-    team.makepyfile(test_team=TEST.format(habit=habit, options=options))
-    return team.runpytest_subprocess("-W", "error", timeout=120)
+@sealed
+def test_clean(serve):
+    serve("clean")
+
+
+@sealed(files=["*.png"])
+def test_allowed_file(serve):
+    serve("writes_its_output")
+
+
+@sealed
+def test_residue(serve):
+    serve("residue")
+
+
+@sealed
+@pytest.mark.parametrize("habit", HABITS)
+def test_habit(serve, habit):
+    serve(habit)
+
+
+@sealed(kept=["pipeline.DEBUG*"], residue=False)
+def test_allowed_list(serve):
+    serve("points_in_a_list")
+
+
+@sealed(residue=False)
+def test_residue_not_looked_for(serve):
+    serve("residue")
+
+
+@sealed(fiels=["*.png"])
+def test_misspelt(serve):
+    serve("clean")
+
+
+@sealed("*.png")
+def test_without_a_name(serve):
+    serve("clean")
+
+
+@sealed(files="*.png")
+def test_no_list(serve):
+    serve("clean")
+
+
+@sealed
+def test_without_a_request():
+    pass
+
+
+@sealed
+def test_with_an_error_of_its_own():
+    raise KeyError("mine")
+"""
 
 
 def line_of(text: str) -> int:
     return PIPELINE.strip()[: PIPELINE.strip().index(text)].count("\n") + 1
 
 
-def test_a_clean_pipeline_passes(team: pytest.Pytester) -> None:
-    result = run(team, "clean")
-    result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["1 sealed tests"])
+def projected(folder: Path, tests: str, photo: bytes) -> None:
+    """A worker team's project."""
+    (folder / "pipeline.py").write_text(PIPELINE.strip() + "\n", encoding="utf-8")
+    (folder / "test_team.py").write_text(tests, encoding="utf-8")
+    (folder / "photo.jpg").write_bytes(photo)
+    ini = "[pytest]\npythonpath = .\naddopts = -p no:cacheprovider --strict-markers\n"
+    (folder / "pytest.ini").write_text(ini, encoding="utf-8")
+
+
+def run(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-v", "-W", "error"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=250)
 
 
 # What each habit is caught by: the line it is told at, and what is said there.
@@ -165,91 +222,102 @@ HABITS = [
     ("exception_kept", "FACE_CACHE = {}", "pipeline.FACE_CACHE*keeps landmarks (a variable of exception_kept)*"),
     ("writes_its_output", 'photo.with_suffix(".png")', "file written: photo.png"),
 ]
-# One session for all of them, since each takes a gate and a search of memory; what one keeps the next lets go of.
-ALL = """
-import pathlib
-
-import pytest
-import pipeline
 
 
-@pytest.mark.facegate_sealed
-@pytest.mark.parametrize("habit", {habits})
-def test_pipeline(facegate_gate, habit):
-    for kept in (pipeline.FACE_CACHE, pipeline.DEBUG_CROPS, pipeline.SMALL):
-        kept.clear()
-    pipeline.serve(facegate_gate, f"sealed-{{habit}}", pathlib.Path("photo.jpg").absolute(), getattr(pipeline, habit))
-"""
+@dataclass(frozen=True)
+class Session:
+    """A pytest of the team's, all of whose tests are over.
+
+    Attributes:
+        results: "PASSED" or "FAILED", by test.
+        told: what it says of those that failed, by test.
+        end: its summary.
+    """
+
+    results: dict[str, str]
+    told: dict[str, str]
+    end: str
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory, astronaut: bytes) -> dict[str, str]:
-    """What a session with every habit says of each of them, by habit."""
+def session(tmp_path_factory: pytest.TempPathFactory, astronaut: bytes) -> Session:
+    """One for all, since each takes a gate and the watchers' controls."""
     folder = tmp_path_factory.mktemp("team")
     habits = sorted({habit for habit, _, _ in HABITS})
-    (folder / "pipeline.py").write_text(PIPELINE.strip() + "\n", encoding="utf-8")
-    (folder / "test_team.py").write_text(ALL.format(habits=habits), encoding="utf-8")
-    (folder / "photo.jpg").write_bytes(astronaut)
-    (folder / "pytest.ini").write_text("[pytest]\npythonpath = .\naddopts = -p no:cacheprovider\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-W", "error"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=200)
-    assert f"{len(habits)} failed" in done.stdout.splitlines()[-1], done.stdout
-    parts = re.split(r"^_+ test_pipeline\[(\w+)\] _+$", done.stdout, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    projected(folder, TEAM.replace("HABITS", repr(habits)), astronaut)
+    done = run(folder).stdout
+    results = dict(re.findall(r"^test_team.py::(\S+) (\w+)", done, flags=re.MULTILINE))
+    failures = re.split(r"^=+ (?:FAILURES|facegate) =+$", done, flags=re.MULTILINE)[1]
+    parts = re.split(r"^_+ (test_\S+) _+$", failures, flags=re.MULTILINE)
+    return Session(results, dict(zip(parts[1::2], parts[2::2], strict=True)), done)
+
+
+def test_a_clean_pipeline_passes(session: Session) -> None:
+    assert session.results["test_clean"] == "PASSED", session.told["test_clean"]
+    sealed = sum(name.startswith(("test_clean", "test_allowed", "test_residue", "test_habit", "test_without_a_request"))
+                 for name in session.results)  # fmt: skip
+    assert f"\n{sealed} sealed tests\n" in session.end
 
 
 @pytest.mark.parametrize(("habit", "at", "says"), HABITS)
-def test_a_habit_fails_with_file_and_line(told: dict[str, str], habit: str, at: str, says: str) -> None:
+def test_a_habit_fails_with_file_and_line(session: Session, habit: str, at: str, says: str) -> None:
+    assert session.results[f"test_habit[{habit}]"] == "FAILED"
+    told = session.told[f"test_habit[{habit}]"]
     wanted = f"*pipeline.py:{line_of(at)}: {says}"
-    assert any(fnmatch.fnmatchcase(line, wanted) for line in told[habit].splitlines()), told[habit]
+    assert any(fnmatch.fnmatchcase(line, wanted) for line in told.splitlines()), told
 
 
 @pytest.mark.frameworks
-def test_a_real_torch_save_fails_with_file_and_line(team: pytest.Pytester) -> None:
+def test_a_real_torch_save_fails_with_file_and_line(tmp_path: Path, astronaut: bytes) -> None:
     pytest.importorskip("torch", reason="torch is not installed")
-    result = run(team, "embedding_in_torch_save")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*pipeline.py:{line_of('torch.save(')}: embedding pickled"])
+    tests = TEAM[: TEAM.index("@sealed\n")] + '@sealed\ndef test_it(serve):\n    serve("embedding_in_torch_save")\n'
+    projected(tmp_path, tests, astronaut)
+    done = run(tmp_path)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    wanted = f"*pipeline.py:{line_of('torch.save(')}: embedding pickled"
+    assert fnmatch.filter(lines, wanted), done.stdout
     # torch writes its file in C++, which no line of Python opened.
-    result.stdout.fnmatch_lines(["*worker *: file written: photo.pt, which holds embedding"])
+    assert fnmatch.filter(lines, "*worker *: file written: photo.pt, which holds embedding"), done.stdout
 
 
-def test_copies_that_were_let_go_are_residue(team: pytest.Pytester) -> None:
-    result = run(team, "residue")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*memory of the worker*residue after the request: landmarks as float32 in*"])
+def test_copies_that_were_let_go_are_residue(session: Session) -> None:
+    assert session.results["test_residue"] == "FAILED"
+    wanted = "*memory of the worker*residue after the request: landmarks as float32 in*"
+    assert fnmatch.fnmatchcase(session.told["test_residue"], wanted)
 
 
-def test_residue_is_not_looked_for_where_the_team_says_so(team: pytest.Pytester) -> None:
-    run(team, "residue", "residue=False").assert_outcomes(passed=1)
+def test_residue_is_not_looked_for_where_the_team_says_so(session: Session) -> None:
+    assert session.results["test_residue_not_looked_for"] == "PASSED"
 
 
-def test_what_is_allowed_is_no_leak(team: pytest.Pytester) -> None:
-    run(team, "writes_its_output", "files=['*.png']").assert_outcomes(passed=1)
-    run(team, "points_in_a_list", "kept=['pipeline.DEBUG*'], residue=False").assert_outcomes(passed=1)
+def test_what_is_allowed_is_no_leak(session: Session) -> None:
+    assert session.results["test_allowed_file"] == "PASSED"
+    assert session.results["test_allowed_list"] == "PASSED"
 
 
-def test_a_test_without_a_request_fails(team: pytest.Pytester) -> None:
-    team.makepyfile(test_team="import pytest\n\n\n@pytest.mark.facegate_sealed\ndef test_nothing():\n    pass\n")
-    result = team.runpytest_subprocess(timeout=120)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no request was opened*"])
+def test_a_test_without_a_request_fails(session: Session) -> None:
+    assert session.results["test_without_a_request"] == "FAILED"
+    assert "no request was opened" in session.told["test_without_a_request"]
 
 
-@pytest.mark.parametrize("options", ["fiels=['*.png']", "'*.png'", "files='*.png'"])
-def test_a_mistake_in_the_marker_is_said(team: pytest.Pytester, options: str) -> None:
-    result = run(team, "clean", options)
-    assert result.ret != 0
-    result.stdout.fnmatch_lines(["*facegate_sealed*"])
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("test_misspelt", "facegate_sealed takes files, kept, residue, by name."),
+        ("test_without_a_name", "facegate_sealed takes files, kept, residue, by name."),
+        ("test_no_list", "facegate_sealed: files must be a list of patterns."),
+    ],
+)
+def test_a_mistake_in_the_marker_is_said(session: Session, name: str, sentence: str) -> None:
+    assert session.results[name] == "FAILED"
+    assert sentence in session.told[name]
 
 
-def test_an_error_of_the_test_itself_is_reported_as_such(team: pytest.Pytester) -> None:
-    team.makepyfile(
-        test_team="import pytest\n\n\n@pytest.mark.facegate_sealed\ndef test_it():\n    raise KeyError('mine')\n"
-    )
-    result = team.runpytest_subprocess(timeout=120)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*KeyError: 'mine'"])
+def test_an_error_of_the_test_itself_is_reported_as_such(session: Session) -> None:
+    told = session.told["test_with_an_error_of_its_own"]
+    assert "KeyError: 'mine'" in told
+    assert "facegate:" not in told
 
 
 def test_unused_it_imports_nothing(tmp_path: Path) -> None:

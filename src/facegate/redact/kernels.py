@@ -24,7 +24,9 @@ GREY = 128
 # Of a block's rows, as many are enough for its mean.
 ROWS = 4
 # Every how many rows, by a block's height: a divisor of it, so that the rows' grid is the blocks'.
-_STEPS = [max((d for d in range(1, n // ROWS + 1) if n % d == 0), default=1) for n in range(4096)]
+_STEPS = [1] * 4096
+for _step in range(1, len(_STEPS) // ROWS):  # the largest comes last; trying every one of every height took 80 ms
+    _STEPS[_step * ROWS :: _step] = [_step] * len(range(_step * ROWS, len(_STEPS), _step))
 
 
 def solid(window: Window, mask: Mask | None = None, *, value: int = GREY) -> None:

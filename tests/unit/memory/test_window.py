@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -76,6 +77,9 @@ def test_readers_in_other_threads_survive_a_revoke(region: Region) -> None:
             while not seen or seen[-1] != 0:
                 seen.append(float(view.sum()))
                 started.set()
+                # Where cores are busy the thread that revokes waits long else: `sum` lets go of the interpreter, and
+                # takes it again before another thread has woken up.
+                time.sleep(0)
 
         thread = threading.Thread(target=read)
         thread.start()

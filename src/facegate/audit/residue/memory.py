@@ -1,4 +1,4 @@
-"""A whole process: every map of it, page by page, but for the scanner's own buffer."""
+"""A whole process: every map of it, page by page, but for the scanner's own buffer and what is known of files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from facegate.audit.residue.file_pages import FilePages, Pagemap
 from facegate.audit.residue.maps import KERNELS, Mapped, maps_of, present
 from facegate.audit.residue.reading import Memory
 from facegate.audit.residue.report import Unread
@@ -22,30 +23,41 @@ _OF_KERNEL: Final = "the kernel's own pages, to which no process stores"
 _PAST_END: Final = "past the end of its file, where there are no pages"
 
 
-def sweep_process(pid: int, sweep: Sweep, scratch: Scratch) -> int:
+def sweep_process(pid: int, sweep: Sweep, scratch: Scratch, files: FilePages) -> int:
     """Look at all the memory of a process.
 
     Args:
         pid: of the process, this one or another.
         sweep: keeps account.
         scratch: the scanner's own buffer, which is left out of this process and noted.
+        files: pages of files that were looked at in another process, and are the same here.
 
     Returns:
         Bytes that are mapped but were never touched.
     """
     absent = 0
     try:
-        with Memory(pid) as memory:
+        with Memory(pid) as memory, Pagemap(pid) as pagemap:
             for mapped in maps_of(pid):
                 if mapped.name in KERNELS:
                     size = mapped.end - mapped.start
                     sweep.unreadable.append(Unread(mapped.name, mapped.start, size, "not tried", _OF_KERNEL))
                     continue
-                absent += mapped.end - mapped.start
+                of_file = mapped.has_file and not mapped.shared and not mapped.secret
+                rest = files.rest(pagemap, mapped) if of_file else None
+                if rest is not None and not rest.ranges:
+                    continue
                 limit = _end_of_file(pid, mapped)
-                for start, end in _without(present(pid, mapped), pid, scratch):
-                    absent -= end - start
-                    sweep.over(memory, start, min(end, limit), mapped.name, mapped.inode)
+                if rest is None:
+                    absent += mapped.end - mapped.start
+                    for start, end in _without(present(pid, mapped), pid, scratch):
+                        absent -= end - start
+                        sweep.over(memory, start, min(end, limit), mapped.name, mapped.inode)
+                else:
+                    ranges = [(start, min(end, limit)) for start, end in rest.ranges if start < limit]
+                    done = [sweep.over(memory, start, end, mapped.name, mapped.inode) for start, end in ranges]
+                    if done == [end - start for start, end in ranges]:
+                        files.read(pagemap, mapped, rest, limit)
                 if limit < mapped.end:
                     beyond = Unread(mapped.name, limit, mapped.end - limit, "not tried", _PAST_END, mapped.inode)
                     sweep.unreadable.append(beyond)

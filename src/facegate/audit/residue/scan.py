@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from facegate.audit.residue.file_pages import FilePages
 from facegate.audit.residue.markers import Markers
 from facegate.audit.residue.memory import OWN_BUFFER, sweep_process
 from facegate.audit.residue.places import SHARED_MEMORY, Places
@@ -64,10 +65,10 @@ def scan(
     known = roles(pids)
     entries: list[Scanned] = []
     with Scratch(_BUFFER) as scratch, stopped(pids) if stop else nullcontext():
-        search = Search(markers, scratch)
+        search, files = Search(markers, scratch), FilePages()
         for pid in pids:
             with _entry(entries, search, pid, known[pid], name_of(pid)) as (sweep, absent):
-                absent.append(sweep_process(pid, sweep, scratch))
+                absent.append(sweep_process(pid, sweep, scratch, files))
         with _entry(entries, search, None, "files", "") as (sweep, _):
             places = Places(sweep)
             for pid in pids:

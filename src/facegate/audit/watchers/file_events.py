@@ -182,8 +182,10 @@ class FileEvents:
 
 def bytecode_of_an_import(path: str) -> bool:
     """Whether it is the compiled form of a module that this process has imported, or the file that becomes it."""
-    stem, _, rest = path.partition(".pyc")
-    return (not rest or rest[1:].isdigit()) and stem + ".pyc" in {
+    stem, compiled, rest = path.partition(".pyc")
+    if not compiled or (rest and not rest[1:].isdigit()):
+        return False
+    return stem + ".pyc" in {
         getattr(getattr(module, "__spec__", None), "cached", None) for module in tuple(sys.modules.values())
     }
 

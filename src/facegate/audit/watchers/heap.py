@@ -88,11 +88,13 @@ def reachable(referrers: dict[int, list[object]] | None = None) -> dict[str, dic
     for container in containers:
         if id(container) in mine:
             continue
-        for each in _held_by(container):
+        for each in _held_by(container) if type(container) is types.FrameType else gc.get_referents(container):
             kind = type(each)
             name = named.get(kind)
             if name is None:
                 name = named[kind] = next((key for key, test in _KINDS.items() if test(kind)), "")
+            if not name and kind is not dict:
+                continue  # almost all
             if kind in {dict, tuple} and not gc.is_tracked(each) and id(each) not in passed:
                 passed.add(id(each))
                 containers.append(each)  # and so visited by this loop
