@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from facegate.errors import DamagedError, LostKeyError
+from facegate.errors import DamagedError, LostKeyError, NotKeptError
 from facegate.retention import demands, known, media_types, people, reading, schema
 from facegate.retention.answers import Exported
 from facegate.retention.destination import Destination, destination
@@ -97,6 +97,9 @@ class _Made:
                 self._parts, row, who=self._who, why="wish", log=False, person_key=self._key_of(row)
             )
             entry = self.zip.add(name, pieces, size=kept.bytes, at=kept.created)
+        except NotKeptError:
+            self._leave_out(kept, "It was deleted meanwhile.")
+            return
         except (LostKeyError, DamagedError) as error:
             self._leave_out(kept, str(error) if self._is_kept(kept) else "It was deleted meanwhile.")
             return

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.servers.postgres import PostgresServer
 from tests.unit.commands.test_retention import PNG, WORDS, Desk
 
 
-def test_postgresql_and_s3(tmp_path: Path, postgres_url: str, s3_server: Any, s3_bucket: str) -> None:
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
+    """Without the tables, which `init` makes."""
+    with postgres_server.fresh_database() as url:
+        yield url
+
+
+def test_postgresql_and_s3(tmp_path: Path, empty_database: str, s3_server: Any, s3_bucket: str) -> None:
     desk, options = Desk(tmp_path), s3_server.options()
     variables = {
-        "FACEGATE_RETENTION_DATABASE": postgres_url,
+        "FACEGATE_RETENTION_DATABASE": empty_database,
         "FACEGATE_RETENTION_BLOBS": f"s3://{s3_bucket}/kept",
         "AWS_ENDPOINT": options["endpoint"],
         "AWS_REGION": options["region"],

@@ -349,7 +349,7 @@ def put_many(opened: Opened, number: int) -> None:
     """As so many puts would leave it, in one transaction and without waiting for the disk."""
     parts, blobs = opened.store._parts, opened.store._parts.blobs
     first = opened.row(opened.put().asset)._mapping
-    person_key, _ = people.key_of(parts, "person-1")
+    person_key = people.key_of(parts, "person-1").plain
     rows, keys = [], []
     for _ in range(number - 1):
         asset, key = new_id(opened.clock.now), os.urandom(32)
