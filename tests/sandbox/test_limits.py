@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import resource
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import facegate
 from facegate.errors import LimitExceededError, SandboxTimeoutError, UploadError
 from facegate.incoming import stage
 from facegate.policy import MediaLimits, Policy
+from facegate.sandbox import pool
 from facegate.sandbox.budget import Budget, memory_for
 from facegate.sandbox.host import Zygote
 from tests.conftest import child_of
@@ -98,20 +101,25 @@ def test_an_upload_that_needs_more_than_the_budget_is_refused_and_the_child_live
         small.close()
 
 
-@pytest.mark.parametrize("spare", [150, 300, 450, 600, 900])
-def test_whenever_memory_runs_out_the_answer_is_a_refusal(spare: int) -> None:
-    """16 megapixels, whatever step of decoding, analysis and redaction it is that finds no room."""
-    import facegate
-    from facegate.sandbox import pool
+@pytest.fixture(scope="module")
+def emptied() -> Iterator[facegate.Gate]:
+    """A gate whose children each test has of its own."""
+    with facegate.Gate(Policy(spares=0)) as gate:
+        gate.pool.close()
+        yield gate
 
+
+@pytest.mark.parametrize("spare", [150, 300, 450, 600, 900])
+def test_whenever_memory_runs_out_the_answer_is_a_refusal(spare: int, emptied: facegate.Gate) -> None:
+    """16 megapixels, whatever step of decoding, analysis and redaction it is that finds no room."""
     file = io.BytesIO()
     Image.fromarray(np.full((4000, 4000, 3), 90, np.uint8)).save(file, "JPEG")
-    gate = facegate.Gate(Policy(spares=0))
-    gate.pool.close()
-    gate.pool = pool.SparePool(0, lambda _: None, Budget(memory=spare << 20, cpu=60))
-    with gate:
-        with suppress(LimitExceededError), gate.open_request("room", purpose="safety") as request:
+    emptied.pool = pool.SparePool(0, lambda _: None, Budget(memory=spare << 20, cpu=60))
+    try:
+        with suppress(LimitExceededError), emptied.open_request(f"room-{spare}", purpose="safety") as request:
             upload = request.admit(file.getvalue())
             request.analyze(upload)
             request.redact(upload)
         assert child_of(request).end == "killed at purge"
+    finally:
+        emptied.pool.close()
