@@ -135,4 +135,4 @@ def test_a_key_service(opened: Opened) -> None:
     said = {"person": "p", "request": "r", "kept_as": "history", "kind": "upload", "purpose": "generation"}
     kept = store.put(PNG, media_type="image/png", who="worker", **said)
     assert store.get(kept.asset, purpose="generation", who="worker").read() == PNG
-    assert service.asked == 3
+    assert service.asked == 2
