@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, and_, select
 
 from facegate.retention import deleting, demands, schema
 from facegate.retention.parts import Parts
@@ -20,7 +20,7 @@ class Swept:
     Attributes:
         expired: assets that were deleted because their time was over.
         unfinished: assets whose put never ended.
-        resumed: assets whose deletion somebody else had begun and not finished in time.
+        resumed: assets whose deletion somebody else had half_deleted and not finished in time.
         bytes: of content of all of them.
         answered: people's wishes to delete that are fulfilled now.
     """
@@ -53,10 +53,12 @@ def sweep(parts: Parts, *, who: str) -> Swept:
     due = and_(assets.c.due <= began, schema.is_kept)
     unfinished = and_(assets.c.lease <= began, assets.c.state == schema.WRITING)
     numbers, size = {EXPIRED: 0, "unfinished": 0, "resumed": 0}, 0
-    for why, which in (("resumed", None), ("unfinished", unfinished), (EXPIRED, due)):
-        while True:
+    half_deleted = and_(assets.c.lease <= began, assets.c.state == schema.DELETING)
+    for why, which in (("resumed", half_deleted), ("unfinished", unfinished), (EXPIRED, and_(due, schema.is_free))):
+        # Looked for without a lock: in SQLite a sweeper that finds nothing would keep writers waiting.
+        while _any(parts, which):
             with parts.database.writing() as connection:
-                if which is None:
+                if which is half_deleted:
                     claimed = deleting.resume(parts, connection)
                 else:
                     claimed = deleting.claim(parts, connection, which, why, skip=True, unfinished=which is unfinished)
@@ -71,3 +73,8 @@ def sweep(parts: Parts, *, who: str) -> Swept:
     if any(numbers.values()):
         parts.database.scrub()
     return Swept(**numbers, bytes=size, answered=answered)
+
+
+def _any(parts: Parts, which: ColumnElement[bool]) -> bool:
+    with parts.database.reading() as connection:
+        return connection.execute(select(schema.assets.c.id).where(which).limit(1)).first() is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import asdict
@@ -26,6 +27,7 @@ class Forker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=_ROOT,
+            start_new_session=True,
             text=True,
         )
         return self
@@ -33,7 +35,12 @@ class Forker:
     def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait(30)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            # A test that ran out of time leaves forks at work.
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         assert self._process.stdout is not None
         self._process.stdout.close()
 

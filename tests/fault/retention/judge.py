@@ -169,7 +169,7 @@ class Case:
             words[act.act, act.why] += 1
             if act.act == "put":
                 put_.add(act.asset)
-            if act.act in {"deleted", "swept", "repaired"}:
+            if act.act in {"deleted", "swept", "repaired"} and act.why != "orphans":
                 deleted += act.count
         rows = rows_of(store).values()
         if any(row.id not in put_ for row in rows if row.state == schema.KEPT):
