@@ -260,6 +260,14 @@ def test_what_is_read_is_written_whole_or_not_at_all(desk: Desk, tmp_path: Path)
     assert [file.name for file in out.parent.iterdir()] == ["copy.png"]
 
 
+def test_what_can_have_no_receipt_is_not_done(desk: Desk) -> None:
+    asset, nowhere = desk.put(), desk.folder / "no" / "receipt.json"
+    for words in (["delete", "--asset", asset, "--why", "x"], ["forget", "zebra"]):
+        assert "does not exist" in desk.run(*words, "--receipt", nowhere, code=2).stderr
+    assert asset in desk.run("list", "--person", "zebra").stdout
+    assert desk.log() == ["put"]
+
+
 def test_the_rights(desk: Desk) -> None:
     asset = desk.put()
     kept = desk.put(**{"class": "legal", "purpose": "terms"})
