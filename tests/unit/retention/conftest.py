@@ -26,10 +26,13 @@ __all__ = ["postgres_server", "s3_bucket", "s3_server"]
 
 DATABASES = ("sqlite", "postgresql")
 PLACES = ("folder", "s3")
-# Each database and each place once; `make retention` runs every pair.
+# Each database and each place once. `make retention` runs every pair; "local" needs no server, for a quick look.
+PROFILE = os.environ.get("FACEGATE_RETENTION")
 PAIRS = list(zip(DATABASES, PLACES, strict=True))
-if os.environ.get("FACEGATE_RETENTION") == "full":
+if PROFILE == "full":
     PAIRS = list(itertools.product(DATABASES, PLACES))
+elif PROFILE == "local":
+    PAIRS = PAIRS[:1]
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8
 DAY = 86_400_000
