@@ -58,7 +58,7 @@ def _sweep(store: RetentionStore, _: Plan, did: Did, stop: Path) -> None:
         did.taken_over += swept.unfinished + swept.resumed
         if last:
             return
-        time.sleep(0.05)
+        time.sleep(0.15)
 
 
 def _write(store: RetentionStore, plan: Plan, did: Did, number: int) -> None:

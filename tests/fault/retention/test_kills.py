@@ -26,7 +26,7 @@ from tests.servers.s3 import S3Server
 FULL = os.environ.get("FACEGATE_RETENTION") == "full"
 SEED = int(os.environ.get("FACEGATE_RETENTION_SEED", "1"))
 # Of each act on each kind of store, where not every step has its turn.
-KILLS = 3
+KILLS = 2
 EVERY = int(os.environ.get("FACEGATE_RETENTION_EVERY", "1"))
 KINDS = ("SQLite, folder", "PostgreSQL, folder", *(["PostgreSQL, S3"] if FULL else []))
 
@@ -132,7 +132,6 @@ def test_what_a_kill_once_left_behind_is_there_no_more(name: str, step: str, scr
 def test_the_matrix_tells_a_product_that_is_broken(broken: str, scratch: Path, matrix: Matrix) -> None:
     kind, (name, step) = SqliteAndFolder(scratch / broken.replace(" ", "-")), TOLD[broken]
     scene = SCENES[name]
-    assert not matrix.row(kind, scene, [matrix.steps(kind, scene).index(step)], 1).problems
     steps = matrix.steps(kind, scene, broken)
     row = matrix.row(kind, scene, [steps.index(step)], len(steps), broken)
     print(f"\n{broken}: {row.problems}")
