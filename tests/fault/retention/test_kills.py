@@ -1,7 +1,7 @@
 """A process is killed at every step of all that changes a store; what it left is judged before a sweep and after it.
 
 Short by default: some steps of each act, others with another ``FACEGATE_RETENTION_SEED``. ``FACEGATE_RETENTION=full``
-(``make retention``) is every step, on S3 as well.
+(``make retention``) is every step, on S3 as well, or every so many-th with ``FACEGATE_RETENTION_EVERY``.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from tests.servers.s3 import S3Server
 
 FULL = os.environ.get("FACEGATE_RETENTION") == "full"
 SEED = int(os.environ.get("FACEGATE_RETENTION_SEED", "1"))
-# Of each act on each kind of store.
+# Of each act on each kind of store, where not every step has its turn.
 KILLS = 3
+EVERY = int(os.environ.get("FACEGATE_RETENTION_EVERY", "1"))
 KINDS = ("SQLite, folder", "PostgreSQL, folder", *(["PostgreSQL, S3"] if FULL else []))
 
 
@@ -111,7 +112,7 @@ def test_a_kill_at_any_step_leaves_a_store_that_is_right_and_that_a_sweep_comple
 ) -> None:
     scene = SCENES[name]
     steps = matrix.steps(kind, scene)
-    every = 1 if FULL else -(-len(steps) // KILLS)
+    every = EVERY if FULL else -(-len(steps) // KILLS)
     offset = random.Random(f"{SEED} {name} {kind.name}").randrange(every)
     row = matrix.row(kind, scene, range(offset, len(steps), every), len(steps))
     table.append(row)
