@@ -74,7 +74,7 @@ class _Servers:
         server, _ = self.running.pop(pid)
         server.send_signal(signal.SIGSTOP)  # It makes no more of them.
         family = _family(pid)
-        for one in family:
+        for one in reversed(family):  # The server last: as long as it is there, no number of its children is another's.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one, signal.SIGKILL)
         server.wait()
