@@ -16,6 +16,7 @@ from facegate.sandbox.seccomp.rules import rules_for
 from fixtures import networks
 from fixtures.collection import two_people
 from fixtures.portraits import portrait
+from tests.acts import act
 from tests.conftest import encode
 from tests.docs.blocks import blocks
 from tests.ledgers import receipts
@@ -86,13 +87,14 @@ def test_the_other_tool_of_the_ledger_page(tmp_path: Path) -> None:
         ledger.append(receipts(signer)[1])
         ledger.rotate(facegate.Signer.generate())
         ledger.append(receipts(signer)[1])
-    done = run(block("docs/ledger.md", 1, of=2), tmp_path, path.name)
-    assert (done.returncode, done.stdout) == (0, "4 receipts\n"), done.stderr
-    for old, new in ((b'"phase":"OPEN"', b'"phase":"SHUT"'), (b'"index":8', b'"index":7')):
+        ledger.record(act())
+    done = run(block("docs/ledger.md", 2, of=3), tmp_path, path.name)
+    assert (done.returncode, done.stdout) == (0, "4 receipts, 1 acts\n"), done.stderr
+    for old, new in ((b'"phase":"OPEN"', b'"phase":"SHUT"'), (b'"kind":"act"', b'"kind":"fact"')):
         changed = tmp_path / "changed.jsonl"
         changed.write_bytes(path.read_bytes().replace(old, new))
         assert changed.read_bytes() != path.read_bytes()
-        assert run(block("docs/ledger.md", 1, of=2), tmp_path, changed.name).returncode != 0
+        assert run(block("docs/ledger.md", 2, of=3), tmp_path, changed.name).returncode != 0
 
 
 def test_the_queue_of_the_load_page(tmp_path: Path) -> None:
