@@ -125,9 +125,12 @@ class Rules:
             },
             "consent": {BIOMETRIC: self.biometric},
             "ages": ages,
-            "retention": {name: each.as_dict() for name, each in sorted(self.retention.items())},
-            "rights": {"answer-within": show(self.answer_within)},
         }
+        # What a policy does not say is not there: adding words to the language changes no policy's digest.
+        if self.retention:
+            said["retention"] = {name: each.as_dict() for name, each in sorted(self.retention.items())}
+        if self.answer_within != ANSWER_WITHIN:
+            said["rights"] = {"answer-within": show(self.answer_within)}
         if self.sharing:
             said["sharing"] = {name: each.as_dict() for name, each in sorted(self.sharing.items())}
         return said

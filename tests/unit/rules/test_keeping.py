@@ -63,7 +63,7 @@ def test_a_file_says_what_is_kept() -> None:
             'kinds = ["upload", "output"]',
             'kinds = ["face"]',
             3,
-            "must be a list of one or more of upload, output, log.",
+            "must be a list out of upload, output, log.",
         ),
         ('kinds = ["upload", "output"]', 'kinds = "upload"', 3, "must be a list of texts"),
         ('kinds = ["upload", "output"]', 'kinds = ["upload", "upload"]', 3, "has upload twice."),
