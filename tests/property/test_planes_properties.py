@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facegate.redact.formats import FORMATS
@@ -31,6 +31,7 @@ def _cells(frame: object, boxes: np.ndarray, margin: float, shape: str) -> np.nd
 
 
 @settings(max_examples=400, deadline=None)
+@example("abgr", [], [[(0.0, 0.0), (0.0, 1.7014118346046923e38)]], 1, 1, "solid", "box", 1.0)
 @given(FORMAT, BOXES, OUTLINES, st.integers(1, 50), st.integers(1, 50), STYLES, SHAPES, st.floats(0, 2))
 def test_only_cells_that_a_face_touches_change(pixel_format, boxes, outlines, height, width, style, shape, margin):
     """Outside every plane is the same to the bit, padding included; inside alpha is opaque and solid is solid."""

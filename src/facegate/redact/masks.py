@@ -150,7 +150,9 @@ def hull_spans(points: NDArray[np.float64], y0: int, y1: int) -> Spans:
         y0: first row.
         y1: one behind the last.
     """
-    hull = np.asarray(cv2.convexHull(points.astype(np.float32)), np.float64).reshape(-1, 2)
+    # A margin may take the last of what 32 bits can say beyond it.
+    within = np.clip(points, np.finfo(np.float32).min, np.finfo(np.float32).max).astype(np.float32)
+    hull = np.asarray(cv2.convexHull(within), np.float64).reshape(-1, 2)
     x, y = hull[:, 0], hull[:, 1]
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
     lines = np.arange(y0, y1 + 1, dtype=np.float64)[:, None]
