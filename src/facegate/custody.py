@@ -333,6 +333,16 @@ class Custody:
         if interrupted is not None:
             raise interrupted
 
+    def finish(self) -> None:
+        """End, with an output. What ended the request first, a withdrawal for one, also takes the output.
+
+        Raises:
+            RequestClosedError: something else did; the message says what.
+        """
+        self.end(Ending("finished"))
+        if self.ending is not None and self.ending.outcome != "finished":
+            raise _closed(self.ending, self.request_id)
+
     def _purge(self) -> None:
         """Let go of everything that is held; goes on where it was when it was interrupted."""
         self._child.kill()

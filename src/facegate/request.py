@@ -467,6 +467,7 @@ class Request:
             ShapeError: the array is none of these; the request stays open.
             UploadError: a video is damaged, or over a limit, further on than its header told; the request stays open,
                 and there is no output.
+            RequestClosedError: it was ended meanwhile, by a withdrawal for one; the output is lost on purpose.
             PurgeError: something was left; the output is lost on purpose.
         """
         custody = self._open_custody()
@@ -481,9 +482,7 @@ class Request:
             self._check_mine(pixels)
         with custody.working():
             data = stills.encode(custody, pixels, command)
-        custody.end(Ending("finished"))
-        if self.purge_error is not None:
-            raise self.purge_error
+        self._end_with_output(custody)
         return Output(data, format)
 
     def _finish_video(
@@ -496,9 +495,7 @@ class Request:
         start = {"do": "video.start", "upload": video.upload_id, "plan": video.plan} | settings
         made = videos.write(custody, start, video.facts, target, self._admissions.video_limits, progress)
         try:
-            custody.end(Ending("finished"))
-            if self.purge_error is not None:
-                raise self.purge_error
+            self._end_with_output(custody)
         except BaseException:
             target.discard()
             raise
@@ -649,6 +646,13 @@ class Request:
         """End the child at once, without waiting for purge, which `close` must do; for callers that may not block."""
         if self._custody is not None:
             self._custody.kill(Ending(outcome, error))
+
+    def _end_with_output(self, custody: Custody) -> None:
+        try:
+            custody.finish()
+        finally:
+            if self.purge_error is not None:
+                raise self.purge_error
 
     def _open_custody(self) -> Custody:
         if self._custody is None:

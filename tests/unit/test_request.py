@@ -7,12 +7,14 @@ import io
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import facegate
+from facegate import stills
 from facegate.errors import (
     AnalysisError,
     DecodeError,
@@ -155,6 +157,25 @@ def test_a_refused_upload_leaves_the_request_open(new_id: NewId, astronaut: byte
             assert caught.value.request_id == request.request_id
             assert caught.value.__cause__ is None
         assert len(request.analyze(request.admit(astronaut))) == 1
+
+
+def test_an_output_that_came_too_late_is_not_handed_out(
+    gate: facegate.Gate, astronaut: bytes, new_id: NewId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever withdraws while the output is being made must not see it leave: what ended the request first holds."""
+    encode_it = stills.encode
+
+    def withdrawn_meanwhile(*said: Any) -> bytes:
+        data = encode_it(*said)
+        request.kill("withdrawn", "ConsentWithdrawnError")
+        return data
+
+    with gate.open_request(new_id(), purpose="generation") as request:
+        safe = request.redact(request.admit(astronaut))
+        monkeypatch.setattr(stills, "encode", withdrawn_meanwhile)
+        with pytest.raises(RequestClosedError, match="withdrawn"):
+            request.finish(safe)
+    assert facegate.verify(request.receipt).outcome == "withdrawn"
 
 
 def test_truncated_upload_is_a_decode_error(gate: facegate.Gate, astronaut: bytes, new_id: NewId) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 import facegate
+from facegate import videos
 from facegate.errors import (
     AnalysisError,
     ChildCrashedError,
@@ -267,6 +268,25 @@ def test_a_video_with_frames_alive_can_be_finished_away(gate: facegate.Gate, pat
         assert not shown.any(), "revoked with the rest"
         with pytest.raises(RequestClosedError):
             next(frames)
+
+
+def test_a_video_that_came_too_late_has_no_name(
+    gate: facegate.Gate, path: Path, new_id: NewId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = videos.write
+
+    def withdrawn_meanwhile(*said: Any) -> Any:
+        made = write(*said)
+        request.kill("withdrawn", "ConsentWithdrawnError")
+        return made
+
+    with gate.open_request(new_id(), purpose="generation") as request:
+        safe = request.redact(request.admit(path))
+        monkeypatch.setattr(videos, "write", withdrawn_meanwhile)
+        with pytest.raises(RequestClosedError, match="withdrawn"):
+            request.finish(safe, to=tmp_path / "late.mp4")
+    assert facegate.verify(request.receipt).outcome == "withdrawn"
+    assert list(tmp_path.glob("*late*")) == []
 
 
 ENDS: dict[str, tuple[type[BaseException], str]] = {

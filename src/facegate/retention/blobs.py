@@ -147,9 +147,14 @@ class Blobs:
             return
         with _outside("deleted"):
             if self.folder is None:
-                # One request for up to 1,000 of them; S3 says nothing of those that are not there.
-                with contextlib.suppress(FileNotFoundError):
+                try:
+                    # One request for up to 1,000 of them; S3 says nothing of those that are not there.
                     obstore.delete(self._store, [self._name(each) for each in assets])
+                except FileNotFoundError:
+                    # Others do, and may have left the rest: each by itself.
+                    for each in assets:
+                        with contextlib.suppress(FileNotFoundError):
+                            obstore.delete(self._store, self._name(each))
                 return
             for each in assets:
                 path = self.folder / self._name(each)
@@ -208,7 +213,8 @@ class Blobs:
         if self.folder is None:
             return
         path = self.folder / name
-        for each in (path, path.parent):
+        # Every folder on the way may be new.
+        for each in (path, *path.parents[: len(Path(name).parents)]):
             descriptor = os.open(each, os.O_RDONLY)
             try:
                 os.fsync(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +29,11 @@ class Claimed:
     assets: tuple[str, ...]
     bytes: int
     people: frozenset[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Any]) -> Claimed:
+        """Of rows with an ID, bytes and a person."""
+        return cls(tuple(row.id for row in rows), sum(row.bytes for row in rows), frozenset(row.person for row in rows))
 
 
 def claim(
@@ -60,15 +66,14 @@ def claim(
     )
     if not parts.database.is_sqlite:
         query = query.with_for_update(skip_locked=skip)
-    rows = connection.execute(query).all()
-    ids = [row.id for row in rows]
-    if ids:
+    claimed = Claimed.of(connection.execute(query).all())
+    if ids := claimed.assets:
         values = {"state": schema.DELETING, "why": why, "holds": 0, "lease": parts.lease_from(parts.clock())}
         connection.execute(update(assets).where(assets.c.id.in_(ids)).values(**values))
         connection.execute(delete(schema.asset_keys).where(schema.asset_keys.c.asset.in_(ids)))
         if unfinished:
             connection.execute(delete(schema.held).where(schema.held.c.asset.in_(ids)))
-    return Claimed(tuple(ids), sum(row.bytes for row in rows), frozenset(row.person for row in rows))
+    return claimed
 
 
 def resume(parts: Parts, connection: Connection, *, most: int = BATCH) -> Claimed:
@@ -81,12 +86,11 @@ def resume(parts: Parts, connection: Connection, *, most: int = BATCH) -> Claime
     )
     if not parts.database.is_sqlite:
         query = query.with_for_update(skip_locked=True)
-    rows = connection.execute(query).all()
-    ids = [row.id for row in rows]
-    if ids:
+    claimed = Claimed.of(connection.execute(query).all())
+    if claimed.assets:
         lease = parts.lease_from(parts.clock())
-        connection.execute(update(assets).where(assets.c.id.in_(ids)).values(lease=lease))
-    return Claimed(tuple(ids), sum(row.bytes for row in rows), frozenset(row.person for row in rows))
+        connection.execute(update(assets).where(assets.c.id.in_(claimed.assets)).values(lease=lease))
+    return claimed
 
 
 def bury(parts: Parts, claimed: Claimed) -> None:

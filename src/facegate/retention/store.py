@@ -22,6 +22,7 @@ from facegate.retention import (
     rotating,
     schema,
     sweeping,
+    withdrawing,
 )
 from facegate.retention.blobs import Blobs
 from facegate.retention.database import Database
@@ -239,7 +240,7 @@ class RetentionStore:
         Raises:
             StoreUnavailableError: see `delete`.
         """
-        return erasing.delete_person(self._parts, person, who=who, why=why, person_decides=False)
+        return withdrawing.delete_whole(self._parts, person, who=who, why=why)
 
     def sweep(self, *, who: str) -> Swept:
         """Delete what is due, and finish what others did not; run it often, on as many machines at once as you like.

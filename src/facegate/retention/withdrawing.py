@@ -58,6 +58,17 @@ def delete(parts: Parts, person: str, *, who: str, demand: str | None) -> Erased
     return _erased(done, until, number, answered=not done.held)
 
 
+def delete_whole(parts: Parts, person: str, *, who: str, why: str) -> Deleted:
+    """As `RetentionStore.delete_person`."""
+    check_text("person", person)
+    parts.act("deleted", who, why)
+    # Like a wish that is answered at once: what the person said goes with the last of it, also where a hold keeps that.
+    number = demands.receive(parts, "delete", person)
+    done = erasing.delete_person(parts, person, who=who, why=why, person_decides=False, demand=number)
+    demands.answer(parts, number)
+    return done
+
+
 def _erased(done: Deleted, until: datetime | None, number: str, *, answered: bool) -> Erased:
     return Erased(
         count=done.count,

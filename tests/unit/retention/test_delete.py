@@ -72,6 +72,18 @@ def test_a_person_of_whom_nothing_is_left_is_forgotten(opened: Opened) -> None:
     assert opened.store.get(again.asset, purpose="generation", who="worker").read() == PNG
 
 
+def test_what_a_person_said_goes_with_the_last_that_a_hold_kept(opened: Opened) -> None:
+    kept = opened.put()
+    opened.execute(insert(schema.objections).values(person="person-1", purpose="improvement", since=1))
+    hold = opened.store.hold("asset", kept.asset, who="legal", why="case-7")
+    assert opened.store.delete_person("person-1", who="support", why="underage").held == 1
+    assert [each.person for each in opened.rows(schema.objections)] == ["person-1"]
+    opened.store.release(hold.hold, who="legal", why="case-closed")
+    assert opened.store.sweep(who="cron").expired == 1
+    assert opened.rows(schema.objections) == opened.rows(schema.people) == []
+    assert [each.person for each in opened.rows(schema.demands)] == [None]
+
+
 def test_more_than_a_batch(local: Opened) -> None:
     for _ in range(205):
         local.put()
