@@ -78,8 +78,7 @@ class Database:
     def scrub(self, *, thoroughly: bool = False) -> None:
         """Have destroyed keys leave the database's own files, as far as it can do that while others work.
 
-        SQLite overwrites what is deleted (``secure_delete``), and here its write-ahead log is emptied; where others are
-        reading, the next call does it. PostgreSQL's vacuum gives the room free in its pages, and what was there stays
+        SQLite's is `empty_log`. PostgreSQL's vacuum gives the room free in its pages, and what was there stays
         until something else is put there. Its write-ahead log it recycles when it will.
 
         Args:
@@ -88,15 +87,29 @@ class Database:
         Raises:
             StoreUnavailableError: the database went away.
         """
+        if self.is_sqlite:
+            self.empty_log()
+            return
         with self.reading() as connection:
-            if self.is_sqlite:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            elif thoroughly:
+            if thoroughly:
                 tables = ", ".join(each.name for each in schema.metadata.sorted_tables)
                 connection.exec_driver_sql(f"VACUUM (FULL) {tables}")
             else:
                 # Another sweeper may be at it already.
                 connection.exec_driver_sql("VACUUM (SKIP_LOCKED) asset_keys, person_keys, assets, people")
+
+    def empty_log(self) -> None:
+        """Have SQLite put what is in its write-ahead log where it belongs, over what was deleted, and cut the log off.
+
+        Until then its file has the pages as they were, deleted rows and all. Where others are reading, the next call
+        does it. Nothing on PostgreSQL, whose log is its own.
+
+        Raises:
+            StoreUnavailableError: the database went away.
+        """
+        if self.is_sqlite:
+            with self.reading() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -110,6 +110,7 @@ def answer(parts: Parts, number: str) -> None:
         people.lock_all(parts.database, connection, whose)
         connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
         people.forget(parts, connection, whose)
+    parts.database.empty_log()
 
 
 def waiting(parts: Parts, *, person: str | None = None) -> list[Demand]:

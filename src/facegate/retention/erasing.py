@@ -57,7 +57,9 @@ def delete_asset(parts: Parts, asset: str, *, who: str, why: str) -> Deleted:
 def delete_request(parts: Parts, request: str, *, who: str, why: str) -> Deleted:
     """As `RetentionStore.delete_request`."""
     parts.act("deleted", who, why, request=request)
-    return delete_where(parts, schema.assets.c.request == request, who=who, why=why, request=request)
+    done = delete_where(parts, schema.assets.c.request == request, who=who, why=why, request=request)
+    parts.database.scrub()
+    return done
 
 
 def delete_person(
@@ -88,6 +90,7 @@ def delete_person(
     )
     with parts.database.writing() as connection:
         people.forget(parts, connection, [person], and_what_they_said=True)
+    parts.database.scrub()
     return done
 
 
@@ -115,7 +118,7 @@ def delete_where(
     kept: int = 0,
     **fields: Any,
 ) -> Deleted:
-    """All assets of a kind, batch by batch; keys of all of them before any blob."""
+    """All assets of a kind, batch by batch; keys of all of them before any blob. The caller scrubs the database."""
     batches = []
     while True:
         with parts.database.writing() as connection:
@@ -134,7 +137,6 @@ def delete_where(
     receipt = parts.record(act, who, why, count=count, bytes=size, kept=kept + held, **fields)
     for each in batches:
         deleting.bury(parts, each)
-    parts.database.scrub()
     return Deleted(count=count, bytes=size, held=held, kept=kept, receipt=receipt)
 
 

@@ -108,6 +108,7 @@ def release(parts: Parts, number: str, *, who: str, why: str) -> int:
             _count(connection, ids, -1)
         connection.execute(delete(schema.held).where(schema.held.c.hold == number))
         parts.record("released", who, why, count=len(ids))
+    parts.database.empty_log()
     return len(ids)
 
 

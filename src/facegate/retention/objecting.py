@@ -47,6 +47,7 @@ def consent_again(parts: Parts, person: str, purpose: str, *, consent: Consent, 
         connection.execute(delete(table).where(said))
         count = deleting.count(connection, _put_for(person, purpose))
         people.forget(parts, connection, [person])
+    parts.database.empty_log()
     receipt = parts.record("unrestricted", who, purpose, count=count)
     return Noted(count=count, demand=None, receipt=receipt)
 

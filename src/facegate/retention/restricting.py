@@ -36,5 +36,6 @@ def unrestrict(parts: Parts, person: str, *, who: str) -> Noted:
         connection.execute(update(table).where(table.c.person == person).values(restricted=None))
         count = deleting.count(connection, and_(schema.assets.c.person == person, schema.is_kept))
         people.forget(parts, connection, [person])
+    parts.database.empty_log()
     receipt = parts.record("unrestricted", who, "wish", count=count)
     return Noted(count=count, demand=None, receipt=receipt)

@@ -40,6 +40,7 @@ def withdraw(parts: Parts, person: str, purpose: str | None, *, who: str, demand
         kept=kept,
         demand=number,
     )
+    parts.database.scrub()
     until = _last_due(parts, and_(mine, lawful))
     demands.answer(parts, number)
     return _erased(done, until, number, answered=True)

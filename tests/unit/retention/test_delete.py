@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +12,9 @@ from sqlalchemy import insert, text
 
 from facegate import verify_act
 from facegate.errors import HeldError, LostKeyError, NotKeptError, ReceiptError, StoreUnavailableError
-from facegate.retention import schema
+from facegate.retention import RetentionStore, schema
 from facegate.retention.blobs import Blobs
+from facegate.rules import Consent
 from tests.unit.retention.conftest import PNG, Opened
 
 
@@ -165,6 +169,66 @@ def test_sqlite_keeps_no_trace_of_a_key(local: Opened) -> None:
     assert not found(key.wrapped)
     assert not found(b"a label that is deleted")
     assert not found(b"person-1")
+
+
+PERSON = "person-who-is-forgotten"
+
+
+def of_consent(store: RetentionStore) -> None:
+    store.rights.object(PERSON, "generation", who="support")
+    consent = Consent("generation", recorded_at=datetime.now(UTC))
+    store.rights.consent_again(PERSON, "generation", consent=consent, who="support")
+
+
+def of_restriction(store: RetentionStore) -> None:
+    store.rights.restrict(PERSON, who="support")
+    store.rights.unrestrict(PERSON, who="support")
+
+
+def of_release(store: RetentionStore) -> None:
+    hold = store.hold("person", PERSON, who="legal", why="dispute").hold
+    store.release(hold, who="legal", why="over")
+
+
+def with_a_setting(store: RetentionStore) -> None:
+    store.rights.setting(PERSON, "history", timedelta(days=1), who="support")
+    store.delete_person(PERSON, who="support", why="too-young")
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        of_consent,
+        of_restriction,
+        of_release,
+        with_a_setting,
+        lambda store: store.rights.access(PERSON, who="support"),
+        lambda store: store.rights.delete(PERSON, who="support"),
+        lambda store: store.delete_person(PERSON, who="support", why="too-young"),
+        lambda store: store.delete_request(PERSON, who="support", why="asked"),
+    ],
+    ids=["consent", "restriction", "release", "setting", "access", "wish", "person", "request"],
+)
+@pytest.mark.parametrize("kept", [True, False])
+def test_whoever_is_forgotten_is_in_no_file_of_sqlite(
+    local: Opened, what: Callable[[RetentionStore], object], kept: bool
+) -> None:
+    """Also where nothing was kept of the person, who was only spoken of."""
+    local.clock.now = int(time.time() * 1000) - 60_000  # a consent cannot be of the future
+    if kept:
+        local.put(person=PERSON, request=PERSON, label=PERSON)
+    what(local.store)
+    if any(each.person == PERSON for each in local.rows(schema.assets)):
+        local.store.delete_request(PERSON, who="support", why="asked")
+    files = [local.folder / f"store.sqlite{end}" for end in ("", "-wal", "-shm")]
+    assert not [file.name for file in files if file.exists() and PERSON.encode() in file.read_bytes()]
+
+
+def test_what_is_corrected_is_in_no_file_of_sqlite(local: Opened) -> None:
+    local.put(label="what it was called before")
+    local.store.rights.correct("person-1", label="what it is called", who="support")
+    files = [local.folder / f"store.sqlite{end}" for end in ("", "-wal", "-shm")]
+    assert not [file.name for file in files if file.exists() and b"what it was called before" in file.read_bytes()]
 
 
 def test_secure_delete_is_on(local: Opened) -> None:

@@ -18,6 +18,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (it is read)
 # Shared memory without a name: there is no more of it than its maps, which are read.
 _ANONYMOUS = "/dev/zero"
 _FOREIGN = "another user's file, which none of the processes may write to"
+_FOREIGN_FOLDER = "another user's folder, which none of the processes may enter"
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -98,9 +99,21 @@ class Places:
         Args:
             path: of the folder.
             users: that the processes run as. A file that this process may not read, and none of them may write, since
-                it is another user's, has nothing of theirs.
+                it is another user's, has nothing of theirs; nor has a folder that none of them may enter.
         """
-        for root, _, names in os.walk(path, onerror=lambda error: self._lost(str(path), error)):
+
+        def closed(error: OSError) -> None:
+            where = Path(os.fsdecode(error.filename))
+            try:
+                there = where.lstat()
+            except FileNotFoundError:
+                if where == path:
+                    self._lost(str(where), error)
+                return  # else it went meanwhile
+            foreign = not users & {0, there.st_uid} and not there.st_mode & (stat.S_IXGRP | stat.S_IXOTH)
+            self._lost(str(where), error, _FOREIGN_FOLDER if foreign else None)
+
+        for root, _, names in os.walk(path, onerror=closed):
             for name in names:
                 each = Path(root, name)
                 try:
