@@ -102,14 +102,11 @@ def answer(parts: Parts, number: str) -> None:
     Who wanted to be deleted is remembered as long as anything is: see `people.forget`.
     """
     table = schema.demands
-    there = select(literal(1)).where(schema.people.c.person == table.c.person).exists()
-    person = case((and_(table.c.act == "delete", there), table.c.person), else_=None)
     with parts.database.writing() as connection:
         query = select(table.c.person).where(table.c.id == number, table.c.act == "delete")
         whose = list(connection.execute(query).scalars())
         people.lock_all(parts.database, connection, whose)
-        connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
-        people.forget(parts, connection, whose)
+        _close(parts, connection, number, whose)
     parts.database.empty_log()
 
 
@@ -136,13 +133,33 @@ def settle(parts: Parts, *, who: str) -> int:
     query = select(table.c.id, table.c.person).where(table.c.done.is_(None), table.c.act == "delete", ~left)
     with parts.database.reading() as connection:
         ready = connection.execute(query).all()
+    answered = 0
     for row in ready:
         mine = and_(assets.c.person == row.person, assets.c.kept_as.in_(lawful), schema.is_kept)
-        with parts.database.reading() as connection:
+        open_still = select(table.c.id).where(table.c.id == row.id, table.c.done.is_(None))
+        with parts.database.writing() as connection:
+            people.lock_all(parts.database, connection, [row.person])
+            if not parts.database.is_sqlite:
+                open_still = open_still.with_for_update()
+            if connection.execute(open_still).first() is None:
+                continue  # another sweeper answered it meanwhile
             kept = deleting.count(connection, mine)
-        parts.record("deleted", who, "wish", count=0, kept=kept, demand=row.id)
-        answer(parts, row.id)
-    return len(ready)
+            # Within the transaction, so that it is on the ledger once.
+            parts.record("deleted", who, "wish", count=0, kept=kept, demand=row.id)
+            _close(parts, connection, row.id, [row.person])
+        answered += 1
+    if answered:
+        parts.database.empty_log()
+    return answered
+
+
+def _close(parts: Parts, connection: Connection, number: str, whose: list[str]) -> None:
+    """After the lock on whose wish to be deleted it is."""
+    table = schema.demands
+    there = select(literal(1)).where(schema.people.c.person == table.c.person).exists()
+    person = case((and_(table.c.act == "delete", there), table.c.person), else_=None)
+    connection.execute(update(table).where(table.c.id == number).values(done=parts.clock(), person=person))
+    people.forget(parts, connection, whose)
 
 
 def _insert(parts: Parts, connection: Connection, wish: Wish, person: str, at: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from sqlalchemy import update
 
 from facegate import verify_act
 from facegate.errors import RestrictedError, RetentionError, StoreUnavailableError
-from facegate.retention import schema
+from facegate.retention import demands, schema
 from facegate.retention.blobs import Blobs
 from tests.unit.retention.conftest import PNG, Opened
 
@@ -216,3 +217,27 @@ def test_a_put_that_is_on_its_way_is_given_up(local: Opened, way: str) -> None:
         local.put(slow())
     assert [(each.count, each.answered) for each in done] == [(1, True)]
     assert (local.blob_names(), local.rows(schema.asset_keys)) == (set(), [])
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_wish_that_another_sweeper_answers_meanwhile_is_answered_once(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """Of somebody who is known, and of somebody who is not."""
+    if known:
+        opened.put(kept_as="legal", purpose="terms")
+    wish = opened.store.rights.receive("delete", "person-1").demand
+    parts, other, record = opened.store._parts, opened.again()._parts, opened.store._parts.record
+    answered: list[int] = []
+    beside = threading.Thread(target=lambda: answered.append(demands.settle(other, who="other")))
+
+    def slow(*arguments: Any, **fields: Any) -> Any:
+        beside.start()
+        beside.join(1.0)  # it has seen the wish by then, and waits; or has answered it
+        return record(*arguments, **fields)
+
+    monkeypatch.setattr(type(parts), "record", lambda self, *a, **f: (slow if self is parts else record)(*a, **f))
+    answered.append(demands.settle(parts, who="cron"))
+    beside.join()
+    assert answered == [1, 0]
+    assert [each.demand for each in opened.acts() if each.act == "deleted"] == [wish]
