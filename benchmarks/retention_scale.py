@@ -25,7 +25,7 @@ from sqlalchemy import event
 
 from benchmarks.retention_rows import PEOPLES_ASSETS, analyze, fill, fill_due
 from facegate import Ledger, Signer, rules
-from facegate.retention import FileKeys, RetentionStore
+from facegate.retention import FileKeys, Kept, RetentionStore
 
 DUE = 1000
 OF_A_PERSON = 100
@@ -53,19 +53,24 @@ def opened(database: str, folder: Path) -> Iterator[tuple[RetentionStore, int]]:
         yield store, now
 
 
+def put(store: RetentionStore, person: str, request: str) -> Kept:
+    """A small upload."""
+    return store.put(
+        PNG,
+        person=person,
+        request=request,
+        kept_as="history",
+        kind="upload",
+        purpose="generation",
+        who="worker",
+        media_type="image/png",
+    )
+
+
 def prepare(store: RetentionStore) -> None:
     """What is listed: a person's assets, wishes, holds."""
     for number in range(OF_A_PERSON):
-        store.put(
-            PNG,
-            person="of-many",
-            request=f"of-many-{number}",
-            kept_as="history",
-            kind="upload",
-            purpose="generation",
-            who="worker",
-            media_type="image/png",
-        )
+        put(store, "of-many", f"of-many-{number}")
     for number in range(WAITING):
         store.rights.receive("access", f"asks-{number}")
     for number in range(IN_FORCE):
@@ -113,6 +118,10 @@ def measure(database: str, folder: Path, rows: int, rounds: int) -> dict[str, fl
                 if result != [expected]:
                     raise SystemExit(f"{name} found {result[0]} of {expected}")
 
+            # Of somebody of whom there is more, and the last of somebody.
+            for name, person in (("delete one", "of-many"), ("delete a person's last", "of-one")):
+                asset = put(store, person, "another").asset
+                note(name, lambda asset=asset: store.delete(asset, who="support", why="asked").count, 1)  # type: ignore[misc]
             note("kept(person=...)", lambda: len(list(store.kept(person="of-many"))), OF_A_PERSON)
             note("kept(request=...)", lambda: len(list(store.kept(request="of-many-7"))), 1)
             note("wishes", lambda: len(store.rights.waiting()), WAITING)

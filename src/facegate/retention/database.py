@@ -95,8 +95,9 @@ class Database:
                 tables = ", ".join(each.name for each in schema.metadata.sorted_tables)
                 connection.exec_driver_sql(f"VACUUM (FULL) {tables}")
             else:
-                # Another sweeper may be at it already.
-                connection.exec_driver_sql("VACUUM (SKIP_LOCKED) asset_keys, person_keys, assets, people")
+                # Another sweeper may be at it already. Starting workers takes longer than the little there is to do: of
+                # a million assets it made a deletion of 16 ms one of 95.
+                connection.exec_driver_sql("VACUUM (SKIP_LOCKED, PARALLEL 0) asset_keys, person_keys, assets, people")
 
     def empty_log(self) -> None:
         """Have SQLite put what is in its write-ahead log where it belongs, over what was deleted, and cut the log off.
