@@ -21,7 +21,8 @@ demo: $(VENV)/.facegate-demo
 
 # On two processes, which tests that look at the whole host do not share with each other; see tests/conftest.py.
 test: $(VENV)/.facegate-test mediapipe
-	$(PYTEST) --numprocesses 2 --dist loadfile
+	$(PYTEST) tests/unit/benchmarks -m quiet
+	$(PYTEST) --numprocesses 2 --dist loadfile -m "not quiet"
 
 # Slow profiles: 1,000 requests from 8 threads, 1,000 in a queue, 100,000 cycles of either kind of arena, 1,000 planted markers, the long fuzz run.
 test-full: $(VENV)/.facegate-test mediapipe

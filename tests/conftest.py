@@ -33,6 +33,8 @@ _IN_TURNS = {
     ),
     "children": ("sandbox/", "unit/test_cli.py", "unit/commands/"),
 }
+# Of those folders, what looks at its own process alone.
+_SHARED_OUT = ("leak/test_candidates.py", "leak/test_revocation.py", "leak/test_words.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -43,6 +45,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Turns(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             path = nodeid.partition("::")[0]
+            if path.startswith(tuple(f"tests/{each}" for each in _SHARED_OUT)):
+                return path
             names = (name for name, parts in _IN_TURNS.items() if path.startswith(tuple(f"tests/{p}" for p in parts)))
             return next(names, path)
 
