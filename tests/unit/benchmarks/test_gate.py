@@ -61,13 +61,19 @@ def test_a_fifth_slower_fails_and_is_named(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "baseline.json"
-    make_baseline(path, name, capsys)
     check = ["--only", name, "--baseline", str(path), "--out", str(tmp_path / "run.json")]
-
-    assert gate.main(check) == 0, capsys.readouterr()
-    monkeypatch.setattr(module, stage, slower(getattr(module, stage), 0.2))
-    assert gate.main(check) == 1
-    assert f"FAILED {name}: +" in capsys.readouterr().err
+    for _ in range(3):
+        # Anew: where somebody else was busy while it was taken, the gate rather says nothing than something wrong.
+        make_baseline(path, name, capsys)
+        assert gate.main(check) == 0, capsys.readouterr()
+        with monkeypatch.context() as patched:
+            patched.setattr(module, stage, slower(getattr(module, stage), 0.2))
+            noticed = gate.main(check)
+        said = capsys.readouterr()
+        if noticed:
+            break
+    assert noticed == 1, said
+    assert f"FAILED {name}: +" in said.err
     assert json.loads((tmp_path / "run.json").read_text())["results"][0]["name"] == name
 
 
