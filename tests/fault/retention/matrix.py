@@ -9,7 +9,7 @@ from tests.fault.retention.forker import Forker
 from tests.fault.retention.judge import Case
 from tests.fault.retention.kinds import Kind, PostgresqlAndS3
 from tests.fault.retention.place import Place
-from tests.fault.retention.scenes import SCENES, Facts, Scene
+from tests.fault.retention.scenes import ON_S3, SCENES, Facts, Scene
 
 
 @dataclass
@@ -97,7 +97,8 @@ class Matrix:
             kind.settle(place)
             for name, step in scene.remains:
                 before = SCENES[name]
-                number = self._steps(kind, place, before).index(step)
+                known = ON_S3.get(step, step) if isinstance(kind, PostgresqlAndS3) else step
+                number = self._steps(kind, place, before).index(known)
                 assert self._forker.act(place, name, number)["died"], name
                 kind.settle(place)
             self._prepared[key] = place, facts
