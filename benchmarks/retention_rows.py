@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, insert, text
 
-from facegate.retention import RetentionStore, schema
+from facegate.retention import Kept, RetentionStore, schema
 
 PEOPLES_ASSETS: Final = 10
 DAY: Final = 86_400_000
@@ -25,6 +25,7 @@ _ID: Final = {
 }
 _KEY: Final = {"sqlite": "randomblob(60)", "postgresql": "decode(repeat(md5(n::text), 4), 'hex')"}
 _AS_TEXT: Final = {"sqlite": "CAST({} AS TEXT)", "postgresql": "CAST({} AS text)"}
+PNG: Final = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 def fill(store: RetentionStore, rows: int, now: int, *, holds: int = 0) -> None:
@@ -86,6 +87,20 @@ def fill_due(store: RetentionStore, rows: int, now: int, *, people: int) -> None
             insert(schema.assets), [row | {"id": i, "person": p} for i, p in zip(ids, whose, strict=True)]
         )
         connection.execute(insert(schema.asset_keys), [{"asset": each, "wrapped": os.urandom(60)} for each in ids])
+
+
+def put(store: RetentionStore, person: str, request: str) -> Kept:
+    """A small upload."""
+    return store.put(
+        PNG,
+        person=person,
+        request=request,
+        kept_as="history",
+        kind="upload",
+        purpose="generation",
+        who="worker",
+        media_type="image/png",
+    )
 
 
 def analyze(store: RetentionStore) -> None:

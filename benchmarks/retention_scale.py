@@ -23,14 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import event
 
-from benchmarks.retention_rows import PEOPLES_ASSETS, analyze, fill, fill_due
+from benchmarks.retention_rows import PEOPLES_ASSETS, analyze, fill, fill_due, put
 from facegate import Ledger, Signer, rules
-from facegate.retention import FileKeys, Kept, RetentionStore
+from facegate.retention import FileKeys, RetentionStore
 
 DUE = 1000
 OF_A_PERSON = 100
 WAITING, IN_FORCE = 100, 20
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
 
 @contextmanager
@@ -51,20 +50,6 @@ def opened(database: str, folder: Path) -> Iterator[tuple[RetentionStore, int]]:
         ) as store,
     ):
         yield store, now
-
-
-def put(store: RetentionStore, person: str, request: str) -> Kept:
-    """A small upload."""
-    return store.put(
-        PNG,
-        person=person,
-        request=request,
-        kept_as="history",
-        kind="upload",
-        purpose="generation",
-        who="worker",
-        media_type="image/png",
-    )
 
 
 def prepare(store: RetentionStore) -> None:

@@ -74,6 +74,7 @@ def test_every_cell_is_run_or_said_to_make_no_sense() -> None:
         (["purge", "CPU limit"], "makes no sense"),
         (["mesh"], "a cell has a STAGE and a FAULT"),
         (["mesh", "flood"], "invalid choice"),
+        (["mesh", "hang", "--thin", "3"], "without --thin"),
     ],
 )
 def test_a_wrong_cell_is_refused_in_a_sentence(arguments: list[str], sentence: str) -> None:

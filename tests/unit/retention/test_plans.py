@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, update
 
-from benchmarks.retention_rows import fill, fill_due
+from benchmarks.retention_rows import fill, fill_due, put
 from facegate import Ledger, Signer, rules
 from facegate.retention import FileKeys, RetentionStore, schema
 from tests.servers.fixtures import postgres_server, postgres_url
@@ -22,7 +22,6 @@ __all__ = ["postgres_server", "postgres_url"]
 
 ROWS = 20_000
 NOW = 1_900_000_000_000
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 # Tables that grow with what is kept, or with what was.
 LARGE = "assets|asset_keys|people|person_keys|demands|holds|held"
 Sent = tuple[str, Any]
@@ -59,19 +58,6 @@ def _opened(url: str, folder: Path) -> Iterator[RetentionStore]:
         with made:
             fill(made, ROWS, NOW, holds=300)
             yield made
-
-
-def put(store: RetentionStore, person: str, request: str) -> str:
-    return store.put(
-        PNG,
-        person=person,
-        request=request,
-        kept_as="history",
-        kind="upload",
-        purpose="generation",
-        media_type="image/png",
-        who="worker",
-    ).asset
 
 
 def sweep(store: RetentionStore) -> None:
