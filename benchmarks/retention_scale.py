@@ -163,7 +163,7 @@ def main() -> None:
 def show(name: str, by_rows: dict[int, dict[str, float]]) -> None:
     """A table in milliseconds, and how many times the last number is the first."""
     table = Table("ms", *(f"{rows:,} kept" for rows in by_rows), "ratio", title=name)
-    first, *_, last = by_rows.values()
+    first, last = next(iter(by_rows.values())), list(by_rows.values())[-1]
     for each in first:
         table.add_row(each, *(f"{found[each]:.2f}" for found in by_rows.values()), f"{last[each] / first[each]:.2f}")
     Console().print(table)
